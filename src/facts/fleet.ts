@@ -1,0 +1,110 @@
+/**
+ * Who the fleet is, as the facts say: the trusted root, the members with their keys, the removals. A node is a member if an admission of
+ * it has a greater generation than every removal of it, and it did not leave. One node's opinion never removes another.
+ */
+import { type Fact, type NodeBody, type NodeId, parseJson, parseNodeBody, parseNodeId, ShoalError } from '../model/index.ts'
+import { parseAdmission, trustNextRoot, type TrustedRoot, verifyAdmission } from '../trust/index.ts'
+
+export interface Member {
+  readonly id: NodeId
+  /** Public key, SPKI DER base64. */
+  readonly spki: string
+  /** Generation of the invite that let it in. */
+  readonly generation: number
+  readonly invite: string
+  readonly redeemer: NodeId
+}
+
+export class FleetView {
+  #root: TrustedRoot
+  readonly #roots = new Map<number, string>()
+  readonly #admitted = new Map<NodeId, Member>()
+  readonly #removed = new Map<NodeId, number>()
+  readonly #nodes = new Map<NodeId, NodeBody>()
+  #generation = 0
+
+  constructor(root: TrustedRoot) {
+    this.#root = root
+    this.#roots.set(root.version, root.text)
+  }
+
+  get root(): TrustedRoot {
+    return this.#root
+  }
+
+  /** The text of a root version that was accepted. */
+  rootText(version: number): string | undefined {
+    return this.#roots.get(version)
+  }
+
+  /** Highest generation of all that operators signed; the next document takes one more. */
+  get generation(): number {
+    return this.#generation
+  }
+
+  /** The key of a node that was ever admitted, member or not. */
+  admitted(id: string): Member | undefined {
+    return this.#admitted.get(id as NodeId)
+  }
+
+  isMember(id: string): boolean {
+    const member = this.#admitted.get(id as NodeId)
+    return member !== undefined && member.generation > this.removalOf(id) && this.#nodes.get(member.id)?.left !== true
+  }
+
+  /** Generation of the node's last removal; 0 if it never was removed. */
+  removalOf(id: string): number {
+    return this.#removed.get(id as NodeId) ?? 0
+  }
+
+  members(): readonly Member[] {
+    return [...this.#admitted.values()].filter(m => this.isMember(m.id))
+  }
+
+  removed(): readonly NodeId[] {
+    return [...this.#removed.keys()].filter(id => !this.isMember(id))
+  }
+
+  node(id: NodeId): NodeBody | undefined {
+    return this.#nodes.get(id)
+  }
+
+  /** Takes in a fact that was judged good. Facts of other kinds change nothing here. */
+  apply(fact: Fact): void {
+    if (['order', 'control', 'removal'].includes(fact.kind)) this.#raise(fact.version)
+    if (fact.kind === 'root') this.#takeRoot(fact)
+    else if (fact.kind === 'member') this.#takeMember(fact)
+    else if (fact.kind === 'removal') this.#removed.set(parseNodeId(fact.name), Math.max(this.removalOf(fact.name), fact.version))
+    else if (fact.kind === 'node') this.#nodes.set(parseNodeId(fact.owner), parseNodeBody(parseJson(fact.body, 'node')))
+  }
+
+  #raise(generation: number): void {
+    this.#generation = Math.max(this.#generation, generation)
+  }
+
+  #takeRoot(fact: Fact): void {
+    if (fact.version !== this.#root.version + 1) return
+    this.#root = trustNextRoot(fact.body, this.#root)
+    this.#roots.set(fact.version, fact.body)
+  }
+
+  #takeMember(fact: Fact): void {
+    const admission = parseAdmission(parseJson(fact.body, 'member'))
+    const invite = verifyAdmission(admission, this.#root)
+    this.#raise(invite.generation)
+    const held = this.#admitted.get(admission.node)
+    if (held !== undefined && held.generation >= invite.generation) return
+    this.#admitted.set(admission.node, {
+      id: admission.node,
+      spki: admission.spki,
+      generation: invite.generation,
+      invite: invite.id,
+      redeemer: invite.redeemer,
+    })
+  }
+
+  /** @throws ShoalError NOT_MEMBER */
+  mustBeMember(id: NodeId): void {
+    if (!this.isMember(id)) throw new ShoalError('NOT_MEMBER', `node ${id} is not a member of fleet ${this.#root.fleet}`)
+  }
+}

@@ -1,0 +1,206 @@
+/**
+ * Who may write what: every fact from outside is judged here before it is stored, each kind by its row of the table. Nothing is trusted for
+ * having come over a link: envelopes carry operators' signatures, the rest its own writer's. What cannot be judged yet waits.
+ */
+import {
+  type DocumentKind,
+  type Envelope,
+  type Fact,
+  maxGenerationJump,
+  parseControl,
+  parseEnvelope,
+  parseHoldingsBody,
+  parseInvite,
+  parseJson,
+  parseNodeBody,
+  parseOrder,
+  parseOutcomeBody,
+  parsePreflightBody,
+  parseReceiptBody,
+  parseRelease,
+  parseRemoval,
+  parseStatusBody,
+  ShoalError,
+  toBase32,
+} from '../model/index.ts'
+import {
+  type Admission,
+  parseAdmission,
+  signingKeys,
+  type TrustedRoot,
+  trustNextRoot,
+  type VerifiedDocument,
+  verifyAdmission,
+  verifyDocument,
+  verifyFact,
+} from '../trust/index.ts'
+import type { FleetView } from './fleet.ts'
+import type { Judge, Verdict } from './registers.ts'
+
+const accept: Verdict = { v: 'accept' }
+const wait: Verdict = { v: 'wait' }
+type Rule = (fact: Fact, fleet: FleetView) => Verdict
+
+/** An order's id: SHA-256 of its payload in base32; the same hash in hex is the document's digest. */
+export const orderIdOfDigest = (digest: string): string =>
+  toBase32(Uint8Array.from(digest.match(/../g) ?? [], pair => Number.parseInt(pair, 16)))
+
+/** Name of a control's fact: each control is a fact of its own, so that skips and retries add up and nothing is overwritten. */
+export const controlName = (order: string, digest: string): string => `${order}.${digest.slice(0, 16)}`
+
+export const receiptName = (order: string, node: string): string => `${order}.${node}`
+
+const fail = (code: 'BAD_SIGNATURE' | 'OTHER_FLEET' | 'NOT_MEMBER', message: string): never => {
+  throw new ShoalError(code, message)
+}
+
+const mustBe = (what: string, is: string | number, want: string | number): void => {
+  if (is !== want) fail('BAD_SIGNATURE', `${what}: is ${is}, must be ${want}`)
+}
+
+interface Signed {
+  readonly fleet: string
+  readonly generation?: number
+}
+
+/** A fact whose body is an operators' envelope: owner is its first good signer, name and version follow from the document. */
+const byOperators =
+  (kind: Exclude<DocumentKind, 'invite'>, read: (payload: unknown) => Signed, nameOf: (doc: VerifiedDocument) => string): Rule =>
+  (fact, fleet) => {
+    const envelope = parseEnvelope(parseJson(fact.body, kind))
+    const known = new Set(fleet.root.people.map(p => p.keyid))
+    // A key that no root names yet may be of the next root, which has not arrived.
+    if (!envelope.signatures.some(s => known.has(s.keyid))) return wait
+    const doc = verifyDocument(envelope, kind, signingKeys(fleet.root, kind))
+    const signed = read(doc.payload)
+    if (signed.fleet !== fleet.root.fleet) fail('OTHER_FLEET', `${kind} is of fleet ${signed.fleet}, this is ${fleet.root.fleet}`)
+    mustBe(`${kind}.owner`, fact.owner, doc.signedBy[0] ?? '')
+    mustBe(`${kind}.name`, fact.name, nameOf(doc))
+    mustBe(`${kind}.epoch`, fact.epoch, 0)
+    mustBe(`${kind}.version`, fact.version, signed.generation ?? 1)
+    if (fact.version > fleet.generation + maxGenerationJump)
+      fail('BAD_SIGNATURE', `${kind}: generation ${fact.version} is too far above ${fleet.generation}`)
+    return accept
+  }
+
+/** A fact that a node signed itself: the writer must be a member, the body must be well formed and under its proper name. */
+const byMember =
+  (check: (fact: Fact) => void): Rule =>
+  (fact, fleet) => {
+    const member = fleet.admitted(fact.owner)
+    if (member === undefined) return wait
+    if (fact.kind !== 'node' && !fleet.isMember(fact.owner)) fail('NOT_MEMBER', `${fact.kind} of ${fact.owner}: not a member`)
+    if (member.generation <= fleet.removalOf(fact.owner)) fail('NOT_MEMBER', `${fact.kind} of ${fact.owner}: was removed`)
+    check(fact)
+    if (!verifyFact(fact, member.spki)) fail('BAD_SIGNATURE', `${fact.kind} of ${fact.owner}: not its signature`)
+    return accept
+  }
+
+const bodyOf = (fact: Fact): unknown => parseJson(fact.body, fact.kind)
+
+const root: Rule = (fact, fleet) => {
+  mustBe('root.owner', fact.owner, fleet.root.fleet)
+  mustBe('root.name', fact.name, String(fact.version))
+  if (fact.version > fleet.root.version + 1) return wait
+  if (fact.version === fleet.root.version + 1) trustNextRoot(fact.body, fleet.root)
+  else mustBe('root', fact.body, fleet.rootText(fact.version) ?? '')
+  return accept
+}
+
+/** Written by the node that redeemed the invite. A removed redeemer's admissions count only by invites from before its removal. */
+const member: Rule = (fact, fleet) => {
+  const admission = parseAdmission(bodyOf(fact))
+  const invite = parseInvite(verifyPayload(admission.invite.payload))
+  const unknownSigner = !admission.invite.signatures.some(s => signingKeys(fleet.root, 'invite').keys.has(s.keyid))
+  if (unknownSigner) return wait
+  verifyAdmission(admission, fleet.root)
+  mustBe('member.name', fact.name, admission.node)
+  mustBe('member.owner', fact.owner, invite.redeemer)
+  const own = invite.redeemer === admission.node
+  const redeemer = own ? { spki: admission.spki, generation: invite.generation } : fleet.admitted(invite.redeemer)
+  if (redeemer === undefined) return wait
+  const removal = own ? 0 : fleet.removalOf(invite.redeemer)
+  if (removal > redeemer.generation && invite.generation > removal)
+    fail('NOT_MEMBER', `member ${admission.node}: let in by ${invite.redeemer}, which was removed`)
+  if (!verifyFact(fact, redeemer.spki)) fail('BAD_SIGNATURE', `member ${admission.node}: not signed by ${invite.redeemer}`)
+  return accept
+}
+
+const verifyPayload = (base64: string): unknown => parseJson(Buffer.from(base64, 'base64').toString('utf8'), 'invite')
+
+const rules: Readonly<Record<string, Rule>> = {
+  root,
+  member,
+  removal: byOperators('removal', parseRemoval, doc => parseRemoval(doc.payload).node),
+  release: byOperators('release', parseRelease, doc => doc.digest),
+  order: byOperators('order', parseOrder, doc => orderIdOfDigest(doc.digest)),
+  control: byOperators('control', parseControl, doc => controlName(parseControl(doc.payload).order, doc.digest)),
+  node: byMember(f => {
+    mustBe('node.name', f.name, '')
+    parseNodeBody(bodyOf(f))
+  }),
+  status: byMember(f => {
+    mustBe('status.name', f.name, '')
+    parseStatusBody(bodyOf(f))
+  }),
+  holdings: byMember(f => {
+    mustBe('holdings.name', f.name, '')
+    parseHoldingsBody(bodyOf(f))
+  }),
+  preflight: byMember(f => mustBe('preflight.name', f.name, parsePreflightBody(bodyOf(f)).order)),
+  outcome: byMember(f => mustBe('outcome.name', f.name, parseOutcomeBody(bodyOf(f)).order)),
+  receipt: byMember(f => {
+    const { order, node } = parseReceiptBody(bodyOf(f))
+    mustBe('receipt.name', f.name, receiptName(order, node))
+  }),
+}
+
+/** Unknown kinds come from newer nodes: kept and relayed as they are, if a member signed them. */
+const opaque = byMember(() => undefined)
+
+/** The judge of a fleet. It never throws: what a fact breaks becomes a `reject` with its code. */
+export const fleetJudge =
+  (fleet: FleetView): Judge =>
+  fact => {
+    try {
+      return (rules[fact.kind] ?? opaque)(fact, fleet)
+    } catch (error) {
+      if (error instanceof ShoalError) return { v: 'reject', code: error.code, message: error.message }
+      return {
+        v: 'reject',
+        code: 'BAD_REQUEST',
+        message: `${fact.kind} of ${fact.owner}: ${error instanceof Error ? error.message : 'unreadable'}`,
+      }
+    }
+  }
+
+/** The admission of a node, as its redeemer writes it down. A later admission of the same node has a greater generation and wins. */
+export const admissionFact = (sign: (fact: Omit<Fact, 'sig'>) => Fact, redeemer: string, admission: Admission, generation: number): Fact =>
+  sign({ kind: 'member', owner: redeemer, name: admission.node, epoch: 0, version: generation, body: JSON.stringify(admission) })
+
+/** A root version as a fact: one register per version, so that the chain is never broken. */
+export const rootFact = (root: TrustedRoot): Fact => ({
+  kind: 'root',
+  owner: root.fleet,
+  name: String(root.version),
+  epoch: 0,
+  version: root.version,
+  body: root.text,
+  sig: '',
+})
+
+/** An operators' envelope as a fact. */
+export const envelopeFact = (
+  kind: 'release' | 'order' | 'control' | 'removal',
+  envelope: Envelope,
+  name: string,
+  version: number,
+): Fact => ({
+  kind,
+  owner: envelope.signatures[0]?.keyid ?? '',
+  name,
+  epoch: 0,
+  version,
+  body: JSON.stringify(envelope),
+  sig: '',
+})

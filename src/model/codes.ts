@@ -1,0 +1,107 @@
+/**
+ * The closed list of codes: what a command, a route or a node's `reason` may say. Each has the exit code of a command that ends
+ * with it, the HTTP status of a route that answers with it, and what a person should do. `explain CODE` prints from here.
+ */
+interface CodeEntry {
+  readonly exit: 1 | 2 | 3 | 4 | 5
+  readonly status: number
+  readonly todo: string
+}
+
+const entry = (exit: CodeEntry['exit'], status: number, todo: string): CodeEntry => ({ exit, status, todo })
+
+export const codes = {
+  // Wrong use of a command or a route.
+  USAGE: entry(2, 400, 'Read `shoal help <command>`.'),
+  BAD_REQUEST: entry(1, 400, 'The message names the field and what is wrong with it.'),
+  NOT_FOUND: entry(1, 404, 'List what exists (`shoal nodes`, `releases`, `rollout list`) and name one of those.'),
+  AMBIGUOUS: entry(1, 409, 'The prefix fits more than one; give more characters.'),
+  METHOD_NOT_ALLOWED: entry(1, 405, 'Use a method that the route has.'),
+  LENGTH_REQUIRED: entry(1, 411, 'Send a Content-Length.'),
+  TOO_LARGE: entry(1, 413, 'Make it smaller; the message has the limit.'),
+  UNSUPPORTED_TYPE: entry(1, 415, 'Send the content type that the message names.'),
+  RANGE_NOT_SATISFIABLE: entry(1, 416, 'Ask for a range inside the file.'),
+  MISDIRECTED: entry(1, 421, 'Use one of the node’s own names or addresses, or add the name to `hosts` in config.json.'),
+  FOREIGN_ORIGIN: entry(4, 403, 'The request came from a page of another site.'),
+  INTERNAL: entry(1, 500, 'A fault of Shoal: the node’s log has the request id.'),
+  STARTING: entry(1, 503, 'The node is starting or changing over; try again in a moment.'),
+  BUSY: entry(1, 503, 'The node has as many of these as it takes at once; try again shortly.'),
+  CONFLICT: entry(1, 409, 'Somebody changed the same thing meanwhile; look again and repeat.'),
+
+  // A home, its files, its process.
+  HOME_EMPTY: entry(2, 400, 'Found a fleet with `shoal init`, or enter one with `shoal join TOKEN`.'),
+  HOME_HAS_FLEET: entry(1, 409, 'This home is a node already. Use another --home, or `shoal leave` first.'),
+  HOME_DAMAGED: entry(1, 500, 'A file of the home cannot be read; the message names it. Restore it from a backup, or join again.'),
+  KEY_FILE_MODE: entry(1, 500, 'chmod 600 the file that the message names.'),
+  NODE_VERSION: entry(1, 500, 'Install Node.js 24 or newer, or use a platform whose package brings it along.'),
+  PORT_IN_USE: entry(1, 409, 'Stop what listens there, or choose another --listen.'),
+  ALREADY_RUNNING: entry(1, 409, 'The node of this home is running already.'),
+  NO_NODE: entry(3, 503, 'Start the node (`shoal start`), or name another with --server.'),
+  DISK_FULL: entry(1, 507, 'Free what the message says is missing.'),
+
+  // Trust.
+  NOT_ALLOWED: entry(4, 403, 'This needs an operator of the role that the message names.'),
+  UNAUTHENTICATED: entry(4, 401, 'Use the node’s own token, or log in.'),
+  BAD_PASSPHRASE: entry(4, 403, 'Check the passphrase; the recovery kit helps when it is lost.'),
+  NO_OPERATOR_KEY: entry(4, 403, 'Name one with --operator on a console node, or give a key file with --key.'),
+  BAD_SIGNATURE: entry(1, 422, 'The document was changed, or signed by a key that the root does not name.'),
+  OTHER_FLEET: entry(1, 422, 'It belongs to another fleet.'),
+  BAD_ROOT: entry(1, 422, 'The root chain is broken: fetch it again from another peer.'),
+  TOKEN_MALFORMED: entry(1, 400, 'The token is cut or mistyped; copy it again whole.'),
+  TOKEN_EXPIRED: entry(1, 403, 'Make a new one with `shoal invite`.'),
+  TOKEN_USED: entry(1, 403, 'Make a new one with `shoal invite`.'),
+  TOKEN_PIN_MISMATCH: entry(1, 403, 'Somebody else answers at that address: nothing was told to it. Check the address.'),
+  NOT_MEMBER: entry(1, 403, 'The node is not, or no longer, a member: it needs a new invite.'),
+  JOIN_UNREACHABLE: entry(3, 503, 'None of the token’s addresses answers; check that the node runs and the network.'),
+  LAST_ADMIN: entry(1, 409, 'Make another admin first.'),
+
+  // Packages and releases.
+  NOT_A_ZIP: entry(1, 422, 'The file is no zip.'),
+  PACKAGE_REJECTED: entry(1, 422, 'The package breaks the rule that the message names; pack it again with `shoal pack`.'),
+  NOT_AN_APP: entry(1, 422, 'package.json needs name, version and "shoal": { "app": "<entry>" }.'),
+  BAD_VERSION: entry(1, 422, 'Versions are semver: 1.2.3.'),
+  APP_IMPORT_FAILED: entry(1, 422, 'The release throws while its entry is imported; the message is the app’s own.'),
+  RELEASE_EXISTS: entry(1, 409, 'A release is immutable: raise the version.'),
+  UNKNOWN_RELEASE: entry(1, 404, 'Publish it first; `shoal releases` shows what is signed.'),
+  UNKNOWN_DIGEST: entry(1, 422, 'Publish the release first, then send its package.'),
+  DIGEST_MISMATCH: entry(1, 422, 'The bytes are not those that were signed; fetch them again from another source.'),
+  PACKAGE_UNAVAILABLE: entry(1, 404, 'No linked node has the package; link one that does.'),
+  DOWNGRADE: entry(1, 409, 'The version is lower than what runs. Use --allow-downgrade, or `shoal rollback`.'),
+
+  // Rollouts.
+  NOTHING_TO_DO: entry(1, 409, 'The selector matches no node.'),
+  NO_EARLIER_RELEASE: entry(1, 409, 'There is no confirmed release before this one; name one with --to.'),
+  ORDER_CLOSED: entry(1, 409, 'The rollout has ended; make a new one.'),
+  ROLLOUT_NOT_DONE: entry(5, 409, 'The rollout ended otherwise than ordered: `shoal rollout show` says where and why.'),
+
+  // Why a node did not, or not yet, do what an order says.
+  NO_PACKAGE_FOR_PLATFORM: entry(
+    1,
+    422,
+    'Pack and publish the release for that platform too, or leave the node out with --select or `rollout skip`.',
+  ),
+  ENGINE_UNSUPPORTED: entry(1, 422, 'The release needs another Node.js; deploy a `shoal` release that brings it.'),
+  MIN_FROM: entry(1, 422, 'Go through the version in between that the message names.'),
+  OTHER_APP: entry(1, 422, 'The node holds the data of another app; --replace-app says that this is meant.'),
+  DATA_NEWER: entry(1, 422, 'The data was written by a newer version; roll forward, or restore a backup.'),
+  NOT_WRITABLE: entry(1, 422, 'Give the node’s user write access to the path in the message.'),
+  NO_RESTART_PATH: entry(1, 422, 'Install the service (`shoal service install`), so that the node comes back.'),
+  APP_START_FAILED: entry(1, 422, 'The release throws while it starts; the message is the app’s own.'),
+  APP_UNHEALTHY: entry(1, 422, 'The release did not become healthy within its probation; the message is its last answer.'),
+  WORKER_EXITED: entry(1, 422, 'The release ended its own process during probation; the last log lines say more.'),
+  WORKER_SILENT: entry(1, 422, 'The release did not answer in time; look for endless loops at start.'),
+  PORT_SILENT: entry(1, 422, 'The node’s port did not answer through TLS with the new release.'),
+  PEERS_LOST: entry(1, 422, 'Peers reach the machine but not the new release.'),
+  MIGRATE_FAILED: entry(1, 422, 'The app’s migrate() threw; the data is as it was before.'),
+  DATA_CHANGED: entry(1, 422, 'Identity or configuration changed during the update; the old release runs again.'),
+  INTERRUPTED: entry(1, 422, 'The machine stopped in the middle; the node is back on the release that worked.'),
+  FAILED_BEFORE: entry(1, 422, 'This release failed here before; --force or `rollout retry` tries again.'),
+  HELD: entry(1, 409, 'Somebody holds the node; `shoal nodes unhold` lets it go on.'),
+  SKIPPED: entry(1, 409, 'An operator left the node out.'),
+  SUPERSEDED: entry(1, 409, 'A newer order covers the node.'),
+  UNHEALTHY_BEFORE: entry(1, 409, 'The node was ill before the update and is still; cure it first.'),
+} as const satisfies Record<string, CodeEntry>
+
+export type Code = keyof typeof codes
+
+export const isCode = (text: string): text is Code => Object.hasOwn(codes, text)

@@ -1,0 +1,65 @@
+/** instance/config.json: the only truth for name, addresses, tags and sync peers. Written whole and atomically, never by a package. */
+import { type NodeId, parseNodeId } from './ids.ts'
+import { defaultPort } from './limits.ts'
+import { asString, Fields } from './parse.ts'
+import { formatAddress, parseAddress, parseDisplayName, parseTag } from './units.ts'
+
+/** A sync peer: a member that this node keeps a link to for ever. */
+export interface PinnedPeer {
+  readonly id: NodeId
+  readonly address: string
+}
+
+export interface Config {
+  readonly name: string
+  /** `HOST:PORT` that the node binds. */
+  readonly listen: string
+  /** What others may dial; empty: the machine's own addresses. */
+  readonly advertise: readonly string[]
+  readonly tags: readonly string[]
+  readonly peers: readonly PinnedPeer[]
+  /** Further names by which people reach the node. */
+  readonly hosts: readonly string[]
+  readonly limits: { readonly uploads: number; readonly reserveMb: number }
+  /** Settings of the app, handed to it as `host.config`. */
+  readonly app: unknown
+}
+
+export const defaultConfig = (name: string): Config => ({
+  name,
+  listen: `0.0.0.0:${defaultPort}`,
+  advertise: [],
+  tags: [],
+  peers: [],
+  hosts: [],
+  limits: { uploads: 2, reserveMb: 64 },
+  app: {},
+})
+
+const asAddressText = (value: unknown, where: string): string => formatAddress(parseAddress(value, where))
+
+export function parseConfig(value: unknown, where = 'config.json'): Config {
+  const f = new Fields(value, where)
+  const base = defaultConfig('node')
+  const limits = new Fields(f.raw('limits') ?? {}, `${where}.limits`)
+  const peer = (each: unknown, at: string): PinnedPeer => {
+    const p = new Fields(each, at)
+    return { id: p.get('id', parseNodeId), address: p.get('address', asAddressText) }
+  }
+  return {
+    name: f.get('name', parseDisplayName),
+    listen: f.maybe('listen', asAddressText, base.listen),
+    advertise: f.has('advertise') ? f.list('advertise', asAddressText, 16) : [],
+    tags: f.has('tags') ? f.list('tags', parseTag, 64) : [],
+    peers: f.has('peers') ? f.list('peers', peer, 256) : [],
+    hosts: f.has('hosts') ? f.list('hosts', (v, w) => asString(v, w, 253), 64) : [],
+    limits: {
+      uploads: limits.has('uploads') ? limits.integer('uploads', 1, 64) : base.limits.uploads,
+      reserveMb: limits.has('reserveMb') ? limits.integer('reserveMb', 0, 1_000_000) : base.limits.reserveMb,
+    },
+    app: f.raw('app') ?? {},
+  }
+}
+
+/** The text of config.json: two spaces, one newline at the end, keys in the contract's order. */
+export const formatConfig = (c: Config): string => `${JSON.stringify(c, null, 2)}\n`

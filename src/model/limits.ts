@@ -1,0 +1,18 @@
+/** Limits that more than one room obeys; a room's own limits are in its own limits.ts. */
+
+/** Port of a node that was told none. */
+export const defaultPort = 8443
+/** Characters of one fact's body. Roots and members carry whole envelopes; everything else is far smaller. */
+export const maxFactBody = 16_384
+/** Facts of one writer; receipts and outcomes are kept as long as their orders. */
+export const maxFactsPerOwner = 4096
+/** Bytes of a signed document that is pulled by digest; a plan of 10,000 nodes is 0.6 MB. */
+export const maxDocumentBytes = 4 << 20
+/** Bytes of a package: adm-zip holds a whole zip in memory. */
+export const maxPackageBytes = 256 << 20
+/** How far a generation may jump above the highest known: stops a fast-forward to the end of the range. */
+export const maxGenerationJump = 1000
+/** Time that a started slot has to say `ready` (DESIGN section 4). */
+export const readyTimeoutMs = 60_000
+/** Probation of an app that asks for none. */
+export const defaultProbationMs = 10_000

@@ -1,0 +1,143 @@
+/**
+ * The order book: what the facts say about rollouts, indexed by order. It takes facts that were judged good, in any sequence, and never
+ * decides anything. Plans come by digest, later than their orders.
+ */
+import {
+  type Control,
+  type Digest,
+  type Fact,
+  type NodeId,
+  type Order,
+  type OrderId,
+  type OutcomeBody,
+  parseControl,
+  parseEnvelope,
+  parseJson,
+  parseNodeId,
+  parseOrder,
+  parseOrderId,
+  parseOutcomeBody,
+  parsePreflightBody,
+  parseReceiptBody,
+  parseRelease,
+  type Plan,
+  type PreflightBody,
+  type Release,
+} from '../../model/index.ts'
+import type { KnownControl, KnownOrder, Receipt } from './types.ts'
+
+interface Entry {
+  order: Order | null
+  readonly controls: Map<string, KnownControl>
+  readonly preflights: Map<NodeId, PreflightBody>
+  readonly outcomes: Map<NodeId, OutcomeBody>
+  readonly receipts: Map<NodeId, Receipt[]>
+}
+
+/** A release with the digest of its document, by which orders name it. */
+export interface KnownRelease {
+  readonly document: Digest
+  readonly release: Release
+}
+
+/** The payload of an envelope's fact; the signature was judged before. */
+export const payloadOf = (fact: Fact): unknown =>
+  parseJson(Buffer.from(parseEnvelope(parseJson(fact.body, fact.kind)).payload, 'base64').toString('utf8'), fact.kind)
+
+export class OrderBook {
+  readonly #entries = new Map<string, Entry>()
+  readonly #plans = new Map<Digest, Plan>()
+  readonly #releases = new Map<Digest, Release>()
+
+  take(fact: Fact): void {
+    if (fact.kind === 'release') this.addRelease(fact.name as Digest, parseRelease(payloadOf(fact)))
+    else if (fact.kind === 'order') this.addOrder(parseOrderId(fact.name), parseOrder(payloadOf(fact)))
+    else if (fact.kind === 'control') this.addControl(fact.name, parseControl(payloadOf(fact)))
+    else if (fact.kind === 'preflight') this.addPreflight(parseNodeId(fact.owner), parsePreflightBody(parseJson(fact.body, 'preflight')))
+    else if (fact.kind === 'outcome') this.addOutcome(parseNodeId(fact.owner), parseOutcomeBody(parseJson(fact.body, 'outcome')))
+    else if (fact.kind === 'receipt') {
+      this.addReceipt({ ...parseReceiptBody(parseJson(fact.body, 'receipt')), witness: parseNodeId(fact.owner) })
+    }
+  }
+
+  addRelease(document: Digest, release: Release): void {
+    this.#releases.set(document, release)
+  }
+
+  addPlan(digest: Digest, plan: Plan): void {
+    this.#plans.set(digest, plan)
+  }
+
+  addOrder(id: OrderId, order: Order): void {
+    this.#entry(id).order = order
+  }
+
+  /** `name` ends in the hash that breaks ties. */
+  addControl(name: string, control: Control): void {
+    this.#entry(control.order).controls.set(name, { ...control, hash: name })
+  }
+
+  addPreflight(node: NodeId, body: PreflightBody): void {
+    this.#entry(body.order).preflights.set(node, body)
+  }
+
+  addOutcome(node: NodeId, body: OutcomeBody): void {
+    this.#entry(body.order).outcomes.set(node, body)
+  }
+
+  addReceipt(receipt: Receipt): void {
+    const { receipts } = this.#entry(receipt.order)
+    const others = (receipts.get(receipt.node) ?? []).filter(r => r.witness !== receipt.witness)
+    receipts.set(receipt.node, [...others, receipt])
+  }
+
+  releases(): readonly KnownRelease[] {
+    return [...this.#releases].map(([document, release]) => ({ document, release }))
+  }
+
+  release(document: Digest): Release | undefined {
+    return this.#releases.get(document)
+  }
+
+  /** Digests of plans that orders name and that are not here yet. */
+  missingPlans(): readonly Digest[] {
+    const wanted = [...this.#entries.values()].flatMap(e => (e.order === null ? [] : [e.order.plan]))
+    return [...new Set(wanted)].filter(digest => !this.#plans.has(digest))
+  }
+
+  order(id: string, ageMs: number): KnownOrder | undefined {
+    const entry = this.#entries.get(id)
+    return entry?.order == null ? undefined : this.#known(id as OrderId, entry, entry.order, ageMs)
+  }
+
+  orders(ageOf: (id: OrderId) => number): readonly KnownOrder[] {
+    const known: KnownOrder[] = []
+    for (const [id, entry] of this.#entries) {
+      if (entry.order !== null) known.push(this.#known(id as OrderId, entry, entry.order, ageOf(id as OrderId)))
+    }
+    return known
+  }
+
+  #known(id: OrderId, entry: Entry, order: Order, ageMs: number): KnownOrder {
+    return {
+      id,
+      order,
+      plan: this.#plans.get(order.plan) ?? null,
+      release: this.#releases.get(order.release) ?? null,
+      controls: [...entry.controls.values()],
+      preflights: entry.preflights,
+      outcomes: entry.outcomes,
+      receipts: entry.receipts,
+      ageMs,
+    }
+  }
+
+  #entry(id: string): Entry {
+    let entry = this.#entries.get(id)
+    if (entry === undefined) {
+      entry = { order: null, controls: new Map(), preflights: new Map(), outcomes: new Map(), receipts: new Map() }
+      this.#entries.set(id, entry)
+    }
+    return entry
+  }
+}

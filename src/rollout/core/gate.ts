@@ -1,0 +1,108 @@
+/**
+ * May a wave start? Asked by every node of its own replica, and by the page that shows it. Wave k opens on evidence of all waves before it.
+ */
+import type { NodeId } from '../../model/index.ts'
+import { type ControlState, joinControls } from './controls.ts'
+import { hasPassed, isCleared, isHalted, type Tally, tallyWave } from './tally.ts'
+import type { IsLost, KnownOrder } from './types.ts'
+
+export type RolloutState = 'open' | 'paused' | 'halted' | 'stalled' | 'aborted' | 'expired' | 'completed' | 'completed-with-exceptions'
+
+export interface Evidence {
+  readonly controls: ControlState
+  readonly cleared: boolean
+  readonly tallies: readonly Tally[]
+  /** Waves before this one have passed; equal to the number of waves when all have. */
+  readonly reached: number
+  readonly halted: boolean
+}
+
+export function weigh(known: KnownOrder): Evidence {
+  const controls = joinControls(known.controls)
+  const tallies = (known.plan?.waves ?? []).map(wave => tallyWave(known, wave, controls))
+  const firstShut = tallies.findIndex(t => !hasPassed(t))
+  return {
+    controls,
+    cleared: isCleared(known, controls),
+    tallies,
+    reached: firstShut === -1 ? tallies.length : firstShut,
+    halted: tallies.some(isHalted),
+  }
+}
+
+/** Evidence and controls allow wave `k` (of the plan, or one past the last for nodes that joined later) to start; the soak comes on top. */
+export function isOpen(known: KnownOrder, evidence: Evidence, k: number): boolean {
+  const { controls, cleared, reached, halted } = evidence
+  if (known.plan === null || controls.aborted || controls.paused || halted) return false
+  return cleared && reached >= k
+}
+
+export const isExpired = (known: KnownOrder): boolean => known.ageMs > known.order.deadlineMs
+
+/** The state in one word (CONTRACT section 3). `halted` wins over `stalled`. */
+export function stateOf(known: KnownOrder, evidence: Evidence, isLost: IsLost): RolloutState {
+  const { controls, tallies, halted } = evidence
+  const isAll = (t: Tally): boolean => t.confirmed.length === t.size
+  if (tallies.length > 0 && tallies.every(isAll)) return 'completed'
+  if (controls.aborted) return 'aborted'
+  if (hasEnded(evidence, isLost)) return 'completed-with-exceptions'
+  if (known.order.dryRun && evidence.cleared) return 'completed'
+  if (isExpired(known)) return 'expired'
+  if (halted) return 'halted'
+  if (isStalled(known, evidence, isLost)) return 'stalled'
+  return controls.paused ? 'paused' : 'open'
+}
+
+/** Every wave has passed and nobody who is left can still be waited for. */
+function hasEnded({ tallies, reached }: Evidence, isLost: IsLost): boolean {
+  return tallies.length > 0 && reached === tallies.length && tallies.every(t => t.pending.every(isLost))
+}
+
+/** The first wave that has not passed cannot pass without nodes that are lost or have refused. */
+function isStalled(known: KnownOrder, { tallies, reached, cleared, controls }: Evidence, isLost: IsLost): boolean {
+  const wave = tallies[reached]
+  if (wave === undefined) return false
+  const able = wave.confirmed.length + wave.pending.filter(n => !isLost(n)).length
+  if (able < wave.need) return true
+  return !cleared && isBlockedBeforeStart(known, controls, isLost)
+}
+
+/** Not cleared, and nobody is left who could still answer go. */
+function isBlockedBeforeStart(known: KnownOrder, controls: ControlState, isLost: IsLost): boolean {
+  const lost = new Set(known.plan?.lost)
+  const blocks = (node: NodeId): boolean => {
+    if (lost.has(node) || controls.skipped.has(node)) return false
+    const outcome = known.outcomes.get(node)?.outcome
+    const preflight = known.preflights.get(node)
+    if (outcome === 'confirmed') return false
+    if (outcome === 'superseded' || outcome === 'refused') return true
+    return preflight === undefined ? isLost(node) : !preflight.go && preflight.attempt >= controls.attemptOf(node)
+  }
+  return (known.plan?.waves ?? []).some(wave => {
+    const blocked = wave.nodes.filter(blocks)
+    const superseded = blocked.some(n => known.outcomes.get(n)?.outcome === 'superseded')
+    return superseded || blocked.length > wave.maxMissing
+  })
+}
+
+/** One sentence: what the rollout waits for. */
+export function opensWhen(known: KnownOrder, evidence: Evidence, state: RolloutState): string {
+  const { tallies, reached, cleared } = evidence
+  const wave = tallies[reached]
+  if (known.plan === null) return 'opens when the plan has been fetched from a peer'
+  if (state === 'completed' || state === 'completed-with-exceptions') return 'every wave has passed'
+  if (state === 'aborted') return 'an operator aborted it: nobody else will start'
+  if (state === 'expired') return 'its deadline has passed: nobody else will start'
+  if (state === 'paused') return 'opens when an operator resumes it'
+  if (state === 'halted') return `halted in wave ${tallies.findIndex(isHalted) + 1}: more failures than tolerated; opens by retry or skip`
+  if (!cleared) return `opens when every reachable node has answered the preflight: ${unanswered(known, evidence.controls)} to go`
+  if (wave === undefined) return 'every wave has passed'
+  const missing = wave.need - wave.confirmed.length
+  return `wave ${reached + 1} of ${tallies.length} passes when ${missing} more of its ${wave.size} node${wave.size === 1 ? '' : 's'} ${missing === 1 ? 'has' : 'have'} confirmed`
+}
+
+function unanswered(known: KnownOrder, controls: ControlState): number {
+  const lost = new Set(known.plan?.lost)
+  const nodes = (known.plan?.waves ?? []).flatMap(w => w.nodes)
+  return nodes.filter(n => !lost.has(n) && !controls.skipped.has(n) && !known.preflights.has(n)).length
+}

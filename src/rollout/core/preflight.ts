@@ -1,0 +1,82 @@
+/** May this node do what an order says? Every no-go has a code of the closed list and both values; nothing has been touched by then. */
+import { gt, lt, satisfies } from 'semver'
+import { type Digest, type Order, type PackageRef, type Reason, type Release, type Running, shortId } from '../../model/index.ts'
+
+/** What the driver found out about the machine and the node, before anything is fetched. */
+export interface Condition {
+  readonly platform: string
+  /** Version of the Node.js that runs the app. */
+  readonly nodejs: string
+  readonly running: Running | null
+  readonly built: { readonly name: string; readonly version: string }
+  /** `dataVersion` and name of the app whose data lies in data/; null: no data yet. */
+  readonly data: { readonly name: string; readonly dataVersion: number } | null
+  readonly freeBytes: number
+  readonly reserveBytes: number
+  /** A path that cannot be written, if any. */
+  readonly notWritable: string | null
+  /** Digests that failed here before. */
+  readonly failedBefore: ReadonlySet<Digest>
+  readonly isHeld: boolean
+  readonly hasRestartPath: boolean
+}
+
+/** A package becomes about four times its size: the zip itself, its unpacked slot, and room to work. */
+const spacePerPackageByte = 4
+
+const no = (code: Reason['code'], message: string): Reason => ({ code, message })
+
+type Check = (order: Order, release: Release, ref: PackageRef, now: Condition) => Reason | null
+
+const checks: readonly Check[] = [
+  (_order, _release, _ref, now) => (now.isHeld ? no('HELD', 'an operator holds this node') : null),
+  (_order, { engines }, _ref, now) =>
+    engines !== null && !satisfies(now.nodejs, engines, { includePrerelease: true })
+      ? no('ENGINE_UNSUPPORTED', `the release needs Node.js ${engines}, this node has ${now.nodejs}`)
+      : null,
+  (order, release, ref, now) =>
+    now.failedBefore.has(ref.digest) && !order.force ? no('FAILED_BEFORE', `${release.name}@${release.version} failed here before`) : null,
+  (order, release, _ref, now) =>
+    release.kind === 'app' && now.data !== null && now.data.name !== release.name && !order.replaceApp
+      ? no('OTHER_APP', `data/ belongs to ${now.data.name}, the release is ${release.name}`)
+      : null,
+  (order, release, _ref, { running }) =>
+    running?.name === release.name && gt(running.version, release.version) && !order.allowDowngrade
+      ? no('DOWNGRADE', `runs ${running.version}, the release is ${release.version}`)
+      : null,
+  (_order, release, _ref, now) =>
+    release.kind === 'app' && now.data?.name === release.name && now.data.dataVersion > release.dataVersion
+      ? no('DATA_NEWER', `the data has version ${now.data.dataVersion}, the release knows ${release.dataVersion}`)
+      : null,
+  (_order, { minFrom, name }, _ref, { running }) =>
+    minFrom !== null && running?.name === name && lt(running.version, minFrom)
+      ? no('MIN_FROM', `runs ${running.version}, the release needs at least ${minFrom}`)
+      : null,
+  (_order, release, _ref, now) =>
+    release.kind === 'shoal' && !now.hasRestartPath ? no('NO_RESTART_PATH', 'nothing would restart this node') : null,
+  (_order, _release, _ref, now) => (now.notWritable === null ? null : no('NOT_WRITABLE', `cannot write ${now.notWritable}`)),
+  (_order, _release, ref, now) => {
+    const needs = ref.size * spacePerPackageByte + now.reserveBytes
+    return now.freeBytes < needs ? no('DISK_FULL', `has ${now.freeBytes} bytes free, needs ${needs}`) : null
+  },
+]
+
+/** null: go. */
+export function preflight(order: Order, release: Release, now: Condition): Reason | null {
+  const ref = release.packages[now.platform] ?? release.packages['any']
+  if (ref === undefined) {
+    const has = Object.keys(release.packages).join(', ')
+    return no(
+      'NO_PACKAGE_FOR_PLATFORM',
+      `this node is ${now.platform}, ${release.name}@${release.version} has ${has === '' ? 'none' : has}`,
+    )
+  }
+  for (const check of checks) {
+    const reason = check(order, release, ref, now)
+    if (reason !== null) return reason
+  }
+  return null
+}
+
+/** What people call an order. */
+export const describeOrder = (id: string, order: Order): string => `${shortId(id)} (${order.name}@${order.version})`

@@ -1,0 +1,149 @@
+/**
+ * node.db: facts, documents, invites and what the node must not forget. SQLite in WAL; one transaction per decision. The schema only
+ * grows: an older release runs on a newer one's file. It is never part of a snapshot and never restored.
+ */
+import Database from 'better-sqlite3'
+import { type Digest, type Fact, parseDigest, ShoalError, systemCodeOf } from '../model/index.ts'
+
+const schema = `
+  create table if not exists fact (
+    kind text not null, owner text not null, name text not null,
+    epoch integer not null, version integer not null, body text not null, sig text not null,
+    primary key (kind, owner, name)
+  ) without rowid;
+  create table if not exists document (digest text primary key, text text not null) without rowid;
+  create table if not exists memory (key text primary key, value text not null) without rowid;
+  create table if not exists invite (
+    id text primary key, envelope text not null, uses integer not null, used integer not null default 0, expires_at text not null
+  ) without rowid;
+  create table if not exists redeemed (invite text not null, node text not null, primary key (invite, node)) without rowid;
+`
+
+export interface StoredInvite {
+  readonly id: string
+  readonly envelope: string
+  readonly uses: number
+  readonly used: number
+  readonly expiresAt: string
+}
+
+interface InviteRow {
+  readonly id: string
+  readonly envelope: string
+  readonly uses: number
+  readonly used: number
+  readonly expires_at: string
+}
+
+const upsertFact = `insert into fact values (@kind, @owner, @name, @epoch, @version, @body, @sig)
+  on conflict do update set epoch = excluded.epoch, version = excluded.version, body = excluded.body, sig = excluded.sig`
+
+const ordinals = ['SQLITE_FULL', 'SQLITE_IOERR_WRITE', 'SQLITE_IOERR_FSYNC']
+
+const translated = (error: unknown): unknown =>
+  ordinals.includes(systemCodeOf(error) ?? '') ? new ShoalError('DISK_FULL', 'node.db: the disk is full', { cause: error }) : error
+
+export class NodeStore {
+  readonly #db: Database.Database
+
+  /** @param file path of node.db, or `:memory:` */
+  constructor(file: string) {
+    this.#db = new Database(file)
+    this.#db.pragma('journal_mode = WAL')
+    this.#db.pragma('synchronous = NORMAL')
+    this.#db.pragma('busy_timeout = 2000')
+    this.#db.exec(schema)
+  }
+
+  facts(): readonly Fact[] {
+    return this.#db.prepare<[], Fact>('select kind, owner, name, epoch, version, body, sig from fact').all()
+  }
+
+  /** @param durable fsync before returning: what must not be forgotten once it was said. */
+  saveFacts(facts: readonly Fact[], durable = false): void {
+    const put = this.#db.prepare(upsertFact)
+    this.#write(durable, () => {
+      for (const fact of facts) put.run(fact)
+    })
+  }
+
+  forgetFacts(facts: readonly Pick<Fact, 'kind' | 'owner' | 'name'>[]): void {
+    const drop = this.#db.prepare('delete from fact where kind = @kind and owner = @owner and name = @name')
+    this.#write(false, () => {
+      for (const { kind, owner, name } of facts) drop.run({ kind, owner, name })
+    })
+  }
+
+  document(digest: Digest): string | undefined {
+    return this.#db.prepare<[string], { text: string }>('select text from document where digest = ?').get(digest)?.text
+  }
+
+  documents(): readonly Digest[] {
+    return this.#db
+      .prepare<[], { digest: string }>('select digest from document')
+      .all()
+      .map(row => parseDigest(row.digest))
+  }
+
+  saveDocument(digest: Digest, text: string): void {
+    this.#write(true, () => {
+      this.#db.prepare('insert or ignore into document values (?, ?)').run(digest, text)
+    })
+  }
+
+  remembered(key: string): string | undefined {
+    return this.#db.prepare<[string], { value: string }>('select value from memory where key = ?').get(key)?.value
+  }
+
+  remember(key: string, value: string): void {
+    this.#write(true, () => {
+      this.#db.prepare('insert into memory values (?, ?) on conflict do update set value = excluded.value').run(key, value)
+    })
+  }
+
+  /** Raises the number of times that this node has become *the* node; on disk before it returns. */
+  raiseEpoch(atLeast = 0): number {
+    const epoch = Math.max(Number(this.remembered('epoch') ?? 0) + 1, atLeast)
+    this.remember('epoch', String(epoch))
+    return epoch
+  }
+
+  saveInvite(invite: Omit<StoredInvite, 'used'>): void {
+    this.#write(true, () => {
+      this.#db.prepare('insert into invite (id, envelope, uses, expires_at) values (@id, @envelope, @uses, @expiresAt)').run(invite)
+    })
+  }
+
+  invite(id: string): StoredInvite | undefined {
+    const row = this.#db.prepare<[string], InviteRow>('select * from invite where id = ?').get(id)
+    return row === undefined ? undefined : { id: row.id, envelope: row.envelope, uses: row.uses, used: row.used, expiresAt: row.expires_at }
+  }
+
+  /**
+   * Takes one use of an invite and stores the admission in the same transaction, so that a use is never lost nor given twice. The same
+   * node asking again (its answer got lost) takes no second use.
+   * @returns false if no use is left
+   */
+  redeem(id: string, node: string, admission: Fact): boolean {
+    return this.#write(true, () => {
+      const again = this.#db.prepare('select 1 from redeemed where invite = ? and node = ?').get(id, node) !== undefined
+      if (!again && this.#db.prepare('update invite set used = used + 1 where id = ? and used < uses').run(id).changes === 0) return false
+      this.#db.prepare('insert or ignore into redeemed values (?, ?)').run(id, node)
+      this.#db.prepare(upsertFact).run(admission)
+      return true
+    })
+  }
+
+  close(): void {
+    this.#db.close()
+  }
+
+  #write<T>(durable: boolean, work: () => T): T {
+    try {
+      this.#db.pragma(`synchronous = ${durable ? 'FULL' : 'NORMAL'}`)
+      return this.#db.transaction(work).immediate()
+    } catch (error) {
+      throw translated(error)
+    }
+  }
+}

@@ -1,0 +1,6 @@
+export * from './certificate.ts'
+export * from './dsse.ts'
+export * from './facts.ts'
+export * from './invite.ts'
+export * from './keys.ts'
+export * from './root.ts'
