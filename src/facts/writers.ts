@@ -12,6 +12,7 @@ import {
   parseHoldingsBody,
   parseInvite,
   parseJson,
+  parseLinksBody,
   parseNodeBody,
   parseOrder,
   parseOutcomeBody,
@@ -146,6 +147,10 @@ const rules: Readonly<Record<string, Rule>> = {
   holdings: byMember(f => {
     mustBe('holdings.name', f.name, '')
     parseHoldingsBody(bodyOf(f))
+  }),
+  links: byMember(f => {
+    mustBe('links.name', f.name, '')
+    parseLinksBody(bodyOf(f))
   }),
   preflight: byMember(f => mustBe('preflight.name', f.name, parsePreflightBody(bodyOf(f)).order)),
   outcome: byMember(f => mustBe('outcome.name', f.name, parseOutcomeBody(bodyOf(f)).order)),

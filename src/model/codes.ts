@@ -27,6 +27,7 @@ export const codes = {
   STARTING: entry(1, 503, 'The node is starting or changing over; try again in a moment.'),
   BUSY: entry(1, 503, 'The node has as many of these as it takes at once; try again shortly.'),
   CONFLICT: entry(1, 409, 'Somebody changed the same thing meanwhile; look again and repeat.'),
+  CANCELLED: entry(1, 409, 'Nothing was changed. Repeat the command when you mean it; --yes answers its question.'),
 
   // A home, its files, its process.
   HOME_EMPTY: entry(2, 400, 'Found a fleet with `shoal init`, or enter one with `shoal join TOKEN`.'),

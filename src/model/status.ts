@@ -110,6 +110,15 @@ export function parseHoldingsBody(value: unknown): HoldingsBody {
   return { packages: new Fields(value, 'holdings').list('packages', parseDigest, 200) }
 }
 
+/** Body of `links`: members that the node has a link to. */
+export interface LinksBody {
+  readonly peers: readonly NodeId[]
+}
+
+export function parseLinksBody(value: unknown): LinksBody {
+  return { peers: new Fields(value, 'links').list('peers', parseNodeId, 256) }
+}
+
 /** Body of `preflight`, one per order: may this node do it? */
 export interface PreflightBody {
   readonly order: OrderId

@@ -35,11 +35,11 @@ const oids = {
 }
 
 const bin = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1')
-const node = (type: forge.asn1.Type, value: string | Asn1[], cls = Class.UNIVERSAL): Asn1 =>
+const node = (type: number, value: string | Asn1[], cls = Class.UNIVERSAL): Asn1 =>
   asn1.create(cls, type, typeof value !== 'string', value)
 const seq = (...parts: Asn1[]): Asn1 => node(Type.SEQUENCE, parts)
 const oid = (id: string): Asn1 => node(Type.OID, asn1.oidToDer(id).getBytes())
-const tagged = (tag: number, value: string | Asn1[]): Asn1 => node(tag as forge.asn1.Type, value, Class.CONTEXT_SPECIFIC)
+const tagged = (tag: number, value: string | Asn1[]): Asn1 => node(tag, value, Class.CONTEXT_SPECIFIC)
 const bits = (bytes: string, unused = 0): Asn1 => node(Type.BITSTRING, String.fromCharCode(unused) + bytes)
 const der = (value: Asn1): string => asn1.toDer(value).getBytes()
 /** forge decodes BIT STRINGs as ASN.1 by default, which breaks one signature in some thousands: never here. */

@@ -1,0 +1,100 @@
+/** The files of a home that a worker needs: identity, certificates, configuration. Read once at start; config.json is written whole. */
+import { existsSync, readFileSync } from 'node:fs'
+import { networkInterfaces } from 'node:os'
+import {
+  type Config,
+  type FleetId,
+  formatAddress,
+  formatConfig,
+  messageOf,
+  parseAddress,
+  parseConfig,
+  parseFleetId,
+  parseJson,
+  ShoalError,
+} from '../model/index.ts'
+import { type HomePaths, homePaths, writeDurable } from '../slots/index.ts'
+import { type KeyAndCertificate, makeWebCertificate, type NodeKey, nodeOfCertificate, readNodeKey, sha256 } from '../trust/index.ts'
+import { X509Certificate } from 'node:crypto'
+
+export interface Home {
+  readonly paths: HomePaths
+  readonly key: NodeKey
+  readonly fleet: FleetId
+  readonly certPem: string
+  readonly caPem: string
+  /** Only where invites are redeemed. */
+  readonly ca: KeyAndCertificate | null
+  readonly web: KeyAndCertificate
+}
+
+const read = (path: string): string => {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw new ShoalError('HOME_DAMAGED', `${path}: ${messageOf(cause)}`, { cause })
+  }
+}
+
+/** @throws ShoalError HOME_DAMAGED */
+export function readHome(home: string, hosts: readonly string[]): Home {
+  const paths = homePaths(home)
+  const key = readNodeKey(read(paths.nodeKey))
+  const certPem = read(paths.nodePem)
+  const caPem = read(paths.caPem)
+  const cert = new X509Certificate(certPem)
+  const fleet = parseFleetId(/^DNS:[a-z2-7]{52}\.([a-z2-7]{52})\.shoal$/.exec(cert.subjectAltName ?? '')?.[1], `${paths.nodePem}: fleet`)
+  if (nodeOfCertificate(cert.raw, fleet) !== key.id) throw new ShoalError('HOME_DAMAGED', `${paths.nodePem} is not of the key in ${paths.nodeKey}`)
+  const ca = existsSync(paths.caKey) ? { key: read(paths.caKey), cert: caPem } : null
+  const web = existsSync(paths.webPem) ? { cert: read(paths.webPem), key: read(paths.webKey) } : makeWebCertificate(hosts)
+  return { paths, key, fleet, certPem, caPem, ca, web }
+}
+
+/** @throws ShoalError HOME_DAMAGED */
+export function readConfig(home: string): Config {
+  const path = homePaths(home).config
+  try {
+    return parseConfig(parseJson(read(path), path))
+  } catch (cause) {
+    throw new ShoalError('HOME_DAMAGED', messageOf(cause), { cause })
+  }
+}
+
+/** Settings of the running node; every change is on disk before it counts. */
+export class Settings {
+  readonly #path: string
+  #config: Config
+
+  constructor(path: string, config: Config) {
+    this.#path = path
+    this.#config = config
+  }
+
+  get config(): Config {
+    return this.#config
+  }
+
+  async change(edit: (config: Config) => Config): Promise<void> {
+    const next = edit(this.#config)
+    if (formatConfig(next) === formatConfig(this.#config)) return
+    await writeDurable(this.#path, formatConfig(next))
+    this.#config = next
+  }
+}
+
+/** Addresses by which others may dial this node: what config.json advertises, else where it listens, else the machine's own. */
+export function advertised(config: Config): readonly string[] {
+  if (config.advertise.length > 0) return config.advertise
+  const { host, port } = parseAddress(config.listen)
+  if (host !== '0.0.0.0' && host !== '::') return [config.listen]
+  const own = Object.values(networkInterfaces())
+    .flatMap(list => list ?? [])
+    .filter(i => !i.internal && i.family === 'IPv4')
+    .map(i => formatAddress({ host: i.address, port }))
+  return own.length > 0 ? own : [formatAddress({ host: '127.0.0.1', port })]
+}
+
+/** What no update may change: the node's identity and its configuration, as one digest. */
+export function protectedDigest(paths: HomePaths): string {
+  return sha256([paths.nodeKey, paths.nodePem, paths.caPem, paths.config].map(path => sha256(readFileSync(path))).join(' '))
+}

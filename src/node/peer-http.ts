@@ -1,0 +1,69 @@
+/** Requests to peers: HTTPS with ALPN `shoal/1`, this node's certificate, and the peer's name pinned by Node's own check. Redirects are never followed. */
+import type { IncomingMessage } from 'node:http'
+import { Agent, request } from 'node:https'
+import { type FleetId, type NodeId, parseAddress, ShoalError } from '../model/index.ts'
+import type { PeerRequest } from '../transfer/index.ts'
+import { serverNameOf } from '../trust/index.ts'
+import type { Home } from './home.ts'
+
+const connectTimeoutMs = 5000
+const maxSockets = 8
+
+export class PeerHttp {
+  readonly #agent: Agent
+  readonly #fleet: FleetId
+  readonly #addressesOf: (peer: NodeId) => readonly string[]
+
+  constructor(home: Home, addressesOf: (peer: NodeId) => readonly string[]) {
+    this.#fleet = home.fleet
+    this.#addressesOf = addressesOf
+    this.#agent = new Agent({
+      key: home.key.key,
+      cert: home.certPem,
+      ca: home.caPem,
+      ALPNProtocols: ['shoal/1'],
+      minVersion: 'TLSv1.3',
+      keepAlive: true,
+      maxSockets,
+    })
+  }
+
+  /** @param path below `/_shoal/peer/v1/` */
+  readonly request: PeerRequest = async (peer, path, range, signal) => {
+    const answer = await this.#first(peer, path, range === null ? {} : { Range: `bytes=${range.first}-${range.last}` }, signal)
+    return { status: answer.statusCode ?? 0, headers: answer.headers, body: answer }
+  }
+
+  close(): void {
+    this.#agent.destroy()
+  }
+
+  async #first(peer: NodeId, path: string, headers: Record<string, string>, signal: AbortSignal): Promise<IncomingMessage> {
+    const addresses = this.#addressesOf(peer)
+    let last: unknown = new ShoalError('PACKAGE_UNAVAILABLE', `node ${peer} has told no address`)
+    for (const address of addresses) {
+      try {
+        return await this.#ask(peer, address, path, headers, signal)
+      } catch (error) {
+        signal.throwIfAborted()
+        last = error
+      }
+    }
+    throw last
+  }
+
+  #ask(peer: NodeId, address: string, path: string, headers: Record<string, string>, signal: AbortSignal): Promise<IncomingMessage> {
+    const { host, port } = parseAddress(address)
+    const servername = serverNameOf(peer, this.#fleet)
+    return new Promise((resolve, reject) => {
+      const req = request({ host, port, path: `/_shoal/peer/v1/${path}`, servername, headers: { Host: servername, ...headers }, agent: this.#agent, signal })
+      req.setTimeout(connectTimeoutMs, () => req.destroy(new ShoalError('NO_NODE', `${address}: no answer for ${connectTimeoutMs} ms`)))
+      req.on('response', answer => {
+        req.setTimeout(0)
+        resolve(answer)
+      })
+      req.on('error', reject)
+      req.end()
+    })
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * Whom this node reaches: over its own links, or over those that other members say they have. For display, plans and `stalled`; never for a gate.
+ */
+import { factKey, type NodeId, parseJson, parseLinksBody } from '../model/index.ts'
+import type { Replica } from '../rollout/index.ts'
+import type { Reach } from '../web/index.ts'
+
+/** ms in which a node that closed its links to change over still counts as reached. */
+const changeOverMs = 10_000
+/** WebSocket close code of a restart. */
+const restartCode = 1012
+
+export class Reachability {
+  readonly #replica: Replica
+  readonly #linked: () => readonly NodeId[]
+  readonly #now: () => number
+  readonly #heardAt = new Map<NodeId, number>()
+  readonly #changingOver = new Map<NodeId, number>()
+
+  constructor(replica: Replica, linked: () => readonly NodeId[], now: () => number) {
+    this.#replica = replica
+    this.#linked = linked
+    this.#now = now
+  }
+
+  linkUp(peer: NodeId): void {
+    this.#heardAt.set(peer, this.#now())
+    this.#changingOver.delete(peer)
+  }
+
+  linkDown(peer: NodeId, code: number): void {
+    this.#heardAt.set(peer, this.#now())
+    if (code === restartCode) this.#changingOver.set(peer, this.#now())
+  }
+
+  heard(node: NodeId): void {
+    this.#heardAt.set(node, this.#now())
+  }
+
+  readonly reach = (node: NodeId): Reach => {
+    if (node === this.#replica.self) return 'self'
+    const linked = this.#linked()
+    if (linked.includes(node) || this.#now() - (this.#changingOver.get(node) ?? -Infinity) < changeOverMs) return 'direct'
+    return this.#isReachedOver(node, linked) ? 'via' : 'lost'
+  }
+
+  readonly ageMs = (node: NodeId): number => {
+    if (node === this.#replica.self || this.#linked().includes(node)) return 0
+    const at = this.#heardAt.get(node)
+    return at === undefined ? 0 : Math.round(this.#now() - at)
+  }
+
+  #isReachedOver(wanted: NodeId, linked: readonly NodeId[]): boolean {
+    const seen = new Set<NodeId>([this.#replica.self, ...linked])
+    const queue = [...linked]
+    for (let at = queue.pop(); at !== undefined; at = queue.pop()) {
+      for (const next of this.#linksOf(at)) {
+        if (seen.has(next)) continue
+        // Both ends must say so: the fact of a node that is gone stays as it was.
+        if (!this.#linksOf(next).includes(at)) continue
+        if (next === wanted) return true
+        seen.add(next)
+        queue.push(next)
+      }
+    }
+    return false
+  }
+
+  #linksOf(node: NodeId): readonly NodeId[] {
+    const fact = this.#replica.registers.get(factKey({ kind: 'links', owner: node, name: '' }))
+    return fact === undefined ? [] : parseLinksBody(parseJson(fact.body, 'links')).peers
+  }
+}

@@ -1,0 +1,6 @@
+export * from './core/index.ts'
+export * from './driver.ts'
+export * from './probation.ts'
+export * from './replica.ts'
+export * from './status.ts'
+export type { Hands } from './tasks.ts'

@@ -1,0 +1,17 @@
+/** Limits of the rollout room. */
+
+/** ms between looks when nothing changes: deadlines, windows and soaks pass by themselves. */
+export const lookIntervalMs = 1000
+/** ms before a failed fetch or staging is tried again; doubles to the maximum. */
+export const retryBaseMs = 1000
+export const retryMaxMs = 60_000
+/** Times that a package whose bytes are right may fail to unpack before the node refuses the order. */
+export const maxStageFailures = 3
+/** ms between two health checks of a release in probation. */
+export const probationLookMs = 200
+/** ms in all that a link to a peer that was linked before may take to come back. */
+export const relinkDeadlineMs = 25_000
+/** ms that progress is held back, so that a transfer is not a fact per segment. */
+export const progressIntervalMs = 500
+/** Releases of one name whose packages are kept though no slot and no open order needs them. */
+export const keptReleases = 3

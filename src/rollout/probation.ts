@@ -1,0 +1,57 @@
+/**
+ * The new worker's trial of itself: healthy to the end of its probation, reachable through TLS, identity and configuration as they were, and
+ * seen again by the peers that were linked before. What cannot be proven until the deadline ends in going back; what is the network's fault
+ * does not.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { messageOf, type NodeId, ShoalError, shortId } from '../model/index.ts'
+import { probationLookMs, relinkDeadlineMs } from './limits.ts'
+
+/** Result of asking a peer: over its address, through TCP, through TLS and hello. */
+export type PeerSight = 'linked' | 'tcp-only' | 'unreachable'
+
+export interface ProbationChecks {
+  /** Throws while the app is unhealthy; without an app it returns. */
+  readonly health: (signal: AbortSignal) => Promise<void>
+  /** The port answers through TLS. */
+  readonly port: (signal: AbortSignal) => Promise<void>
+  /** Digests of identity and config.json, as remembered before the switch and as they are. */
+  readonly isUnchanged: () => boolean
+  readonly linkedBefore: readonly NodeId[]
+  readonly sight: (peer: NodeId, signal: AbortSignal) => Promise<PeerSight>
+  readonly isLinked: (peer: NodeId) => boolean
+  /** Monotonic, ms. */
+  readonly now: () => number
+}
+
+/** Returns when the probation is passed. @throws ShoalError with the reason for going back */
+export async function stand(checks: ProbationChecks, probationMs: number, signal: AbortSignal): Promise<void> {
+  const start = checks.now()
+  let ill: unknown = null
+  do {
+    ill = await checks.health(signal).then(
+      () => null,
+      (error: unknown) => error ?? 'unhealthy',
+    )
+    await sleep(probationLookMs, undefined, { signal })
+  } while (checks.now() - start < probationMs)
+  if (ill !== null) throw new ShoalError('APP_UNHEALTHY', messageOf(ill), { cause: ill })
+  await checks.port(signal).catch((cause: unknown) => {
+    throw new ShoalError('PORT_SILENT', messageOf(cause), { cause })
+  })
+  if (!checks.isUnchanged()) throw new ShoalError('DATA_CHANGED', 'identity or config.json differs from before the update')
+  await peersAreBack(checks, start, signal)
+}
+
+async function peersAreBack(checks: ProbationChecks, start: number, signal: AbortSignal): Promise<void> {
+  const waiting = (): readonly NodeId[] => checks.linkedBefore.filter(peer => !checks.isLinked(peer))
+  const seen = new Map<NodeId, PeerSight>()
+  while (waiting().length > 0) {
+    const isLate = checks.now() - start > relinkDeadlineMs
+    await Promise.all(waiting().map(async peer => seen.set(peer, await checks.sight(peer, signal))))
+    const ours = waiting().filter(peer => seen.get(peer) === 'tcp-only')
+    if (ours.length === 0) return
+    if (isLate) throw new ShoalError('PEERS_LOST', `${ours.map(shortId).join(', ')} can be reached by TCP, but not through TLS and hello`)
+    await sleep(probationLookMs, undefined, { signal })
+  }
+}

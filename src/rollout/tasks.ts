@@ -1,0 +1,132 @@
+/**
+ * Runs what `nextTasks` says: the hands of the rollout. Each task is idempotent: done twice, or cut in the middle, it ends the same. It holds
+ * no policy but how often to try again.
+ */
+import {
+  defaultProbationMs,
+  type Digest,
+  type Manifest,
+  messageOf,
+  type PackageRef,
+  type Reason,
+  type Release,
+  ShoalError,
+  type SwitchTarget,
+} from '../model/index.ts'
+import type { KnownOrder, NextTask, Task } from './core/index.ts'
+import { maxStageFailures, retryBaseMs, retryMaxMs } from './limits.ts'
+
+/** What the tasks need of the rest of the node. */
+export interface Hands {
+  /** Finds out about the machine and answers the order's preflight. */
+  readonly preflight: (known: KnownOrder, release: Release) => Promise<Reason | null>
+  readonly fetch: (ref: PackageRef, signal: AbortSignal) => Promise<void>
+  /** Judges and unpacks a package that is here. */
+  readonly stage: (digest: Digest, signal: AbortSignal) => Promise<Manifest>
+  /** Asks the supervisor; it answers by `switched` or `refused`. */
+  readonly requestSwitch: (target: SwitchTarget, release: Release) => void
+  readonly say: {
+    preflight(known: KnownOrder, attempt: number, reason: Reason | null): void
+    outcome(known: KnownOrder, attempt: number, task: Extract<Task, { do: 'report' }>): void
+    step(known: KnownOrder, step: 'preflight' | 'transfer' | 'staged' | 'waiting' | 'switching' | 'idle'): void
+  }
+  readonly log: (event: string, fields: Record<string, unknown>) => void
+}
+
+interface Effort {
+  failures: number
+  notBefore: number
+}
+
+const refForPlatform = (release: Release, digest: Digest): PackageRef | undefined =>
+  Object.values(release.packages).find(r => r.digest === digest)
+
+export class Tasks {
+  readonly #hands: Hands
+  readonly #busy = new Set<string>()
+  readonly #efforts = new Map<string, Effort>()
+  readonly #abort = new AbortController()
+
+  constructor(hands: Hands) {
+    this.#hands = hands
+  }
+
+  stop(): void {
+    this.#abort.abort()
+  }
+
+  /** Starts what is not running yet. `again` is called when something ended. */
+  run(next: readonly NextTask[], nowMs: number, again: () => void): void {
+    for (const each of next) {
+      const key = `${each.known.id} ${each.attempt} ${each.task.do}`
+      if (this.#busy.has(each.known.id) || nowMs < (this.#efforts.get(key)?.notBefore ?? 0)) continue
+      this.#busy.add(each.known.id)
+      this.#do(each)
+        .then(() => this.#efforts.delete(key))
+        .catch((error: unknown) => this.#failed(each, key, nowMs, error))
+        .finally(() => {
+          this.#busy.delete(each.known.id)
+          if (each.task.do !== 'wait' && !this.#abort.signal.aborted) again()
+        })
+    }
+  }
+
+  async #do({ known, attempt, task }: NextTask): Promise<void> {
+    const { release } = known
+    if (release === null) return
+    const { say } = this.#hands
+    switch (task.do) {
+      case 'preflight':
+        say.step(known, 'preflight')
+        say.preflight(known, attempt, await this.#hands.preflight(known, release))
+        return
+      case 'fetch': {
+        const ref = refForPlatform(release, task.digest)
+        if (ref === undefined) return
+        say.step(known, 'transfer')
+        await this.#hands.fetch(ref, this.#abort.signal)
+        return
+      }
+      case 'stage':
+        await this.#hands.stage(task.digest, this.#abort.signal)
+        say.step(known, 'staged')
+        return
+      case 'wait':
+        say.step(known, 'waiting')
+        return
+      case 'switch':
+        say.step(known, 'switching')
+        this.#switch(known, release, attempt, task.digest)
+        return
+      case 'report':
+        say.outcome(known, attempt, task)
+        return
+    }
+  }
+
+  #switch(known: KnownOrder, release: Release, attempt: number, digest: Digest): void {
+    const { id } = known
+    const probationMs = release.probationMs ?? defaultProbationMs
+    this.#hands.requestSwitch(
+      { order: id, attempt, kind: release.kind, digest, handover: release.handover, probationMs, linked: 0 },
+      release,
+    )
+  }
+
+  #failed(next: NextTask, key: string, nowMs: number, error: unknown): void {
+    if (this.#abort.signal.aborted) return
+    const failures = (this.#efforts.get(key)?.failures ?? 0) + 1
+    this.#efforts.set(key, { failures, notBefore: nowMs + Math.min(retryMaxMs, retryBaseMs * 2 ** (failures - 1)) })
+    this.#hands.log('task failed', { order: next.known.id, task: next.task.do, failures, error: messageOf(error) })
+    if (next.task.do === 'stage' && isFinal(error, failures)) this.#refuse(next, error)
+  }
+
+  /** The package is bad for this node whatever is tried: say so instead of trying for ever. */
+  #refuse(next: NextTask, error: unknown): void {
+    const reason = { code: error instanceof ShoalError ? error.code : ('INTERNAL' as const), message: messageOf(error).slice(0, 1000) }
+    this.#hands.say.outcome(next.known, next.attempt, { do: 'report', outcome: 'refused', reason, digest: null })
+  }
+}
+
+const isFinal = (error: unknown, failures: number): boolean =>
+  (error instanceof ShoalError && (error.code === 'PACKAGE_REJECTED' || error.code === 'NOT_A_ZIP')) || failures >= maxStageFailures

@@ -1,0 +1,72 @@
+/**
+ * Redeems invites: the only route that a stranger may call, and the only place where certificates are issued. Uses and expiry are judged here
+ * alone, in one transaction with the admission.
+ */
+import { admissionFact } from '../facts/index.ts'
+import {
+  asArray,
+  asString,
+  type Fields,
+  formatAddress,
+  type NodeId,
+  parseAddress,
+  parseEnvelope,
+  parseJson,
+  parseNodeId,
+  ShoalError,
+} from '../model/index.ts'
+import { makeNodeCertificate, verifyAdmission } from '../trust/index.ts'
+import type { WebServices } from './services.ts'
+
+/** Facts that a new node needs to trust the fleet before it has its first link. */
+const seedKinds = ['root', 'member', 'removal', 'node']
+
+/** @throws ShoalError NOT_ALLOWED, TOKEN_USED, TOKEN_EXPIRED, BAD_SIGNATURE, NOT_MEMBER */
+export async function redeem(services: WebServices, f: Fields): Promise<Record<string, unknown>> {
+  const { ca, replica, invites } = services
+  if (ca === null) throw new ShoalError('NOT_ALLOWED', 'this node does not redeem invites')
+  const node = f.get('node', parseNodeId)
+  const stored = invites.invite(f.string('invite', 64))
+  if (stored === undefined) throw new ShoalError('TOKEN_USED', 'this node knows no such invite')
+  const admission = {
+    node,
+    spki: f.string('spki', 300),
+    invite: parseEnvelope(parseJson(stored.envelope, 'invite')),
+    proof: f.string('proof', 200),
+  }
+  const invite = verifyAdmission(admission, replica.fleet.root)
+  const now = services.wallNow()
+  if (Date.parse(stored.expiresAt) <= now.getTime())
+    throw new ShoalError('TOKEN_EXPIRED', `the token was good until ${stored.expiresAt}, it is ${now.toISOString()}`)
+  if (invite.generation <= replica.fleet.removalOf(node))
+    throw new ShoalError('NOT_MEMBER', `node ${node} was removed after this invite was made`)
+  const fact = admissionFact(services.sign, services.self, admission, invite.generation)
+  if (!invites.redeem(invite.id, node, fact)) throw new ShoalError('TOKEN_USED', `invite ${invite.id} has no use left`)
+  if (replica.registers.compare(fact) === 'new') {
+    replica.judge(fact, replica.registers)
+    services.publish([fact], true)
+  }
+  await pinNewNode(services, f, node)
+  services.log('node admitted', { node, invite: invite.id })
+  return {
+    roots: rootChain(services),
+    ca: services.caPem,
+    cert: makeNodeCertificate(admission.spki, replica.fleet.root.fleet, ca),
+    caKey: invite.canInvite ? ca.key : null,
+    console: invite.console,
+    facts: replica.registers.all().filter(each => seedKinds.includes(each.kind)),
+    redeemer: { id: services.self, address: services.addresses()[0] ?? '' },
+  }
+}
+
+/** The new node becomes a sync peer, if it said where it is. */
+async function pinNewNode(services: WebServices, f: Fields, node: NodeId): Promise<void> {
+  const [address] = f.maybe('addresses', (v, w) => asArray(v, w, 16).map(a => formatAddress(parseAddress(asString(a, w, 300), w))), [])
+  if (address !== undefined) await services.pin({ id: node, address })
+}
+
+function rootChain({ replica }: WebServices): readonly string[] {
+  const chain: string[] = []
+  for (let version = 1; version <= replica.fleet.root.version; version++) chain.push(replica.fleet.rootText(version) ?? '')
+  return chain
+}

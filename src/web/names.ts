@@ -1,0 +1,29 @@
+/** What people write for a node or a rollout: an id, a unique prefix, a name, `self`, `latest`. */
+import { type NodeId, resolvePrefix, ShoalError } from '../model/index.ts'
+import type { KnownOrder } from '../rollout/index.ts'
+import type { WebServices } from './services.ts'
+import type { Views } from './views.ts'
+
+export function findNode(services: WebServices, text: string): NodeId {
+  if (text === 'self') return services.self
+  const { fleet } = services.replica
+  const ids = [...fleet.members().map(m => m.id), ...fleet.removed()]
+  const named = ids.filter(id => fleet.node(id)?.name === text && fleet.isMember(id))
+  const [only] = named
+  if (named.length > 1) throw new ShoalError('AMBIGUOUS', `${named.length} nodes are named ${text}; use the id`)
+  return only ?? resolvePrefix(text, ids, 'node')
+}
+
+export function findRollout(views: Views, text: string): KnownOrder {
+  const all = views.rollouts()
+  const [latest] = all
+  if (text === 'latest' && latest !== undefined) return latest
+  const id = resolvePrefix(
+    text,
+    all.map(o => o.id),
+    'rollout',
+  )
+  const found = all.find(o => o.id === id)
+  if (found === undefined) throw new ShoalError('NOT_FOUND', `there is no rollout ${text}`)
+  return found
+}

@@ -1,0 +1,248 @@
+/** All routes of Shoal's own in one table: method, path, who may call it, what it does. A route parses, calls one service, answers. */
+import { createReadStream } from 'node:fs'
+import type { Context } from 'koa'
+import { type ControlAction, controlActions, parseAddress, parseDigest, parseDisplayName, ShoalError } from '../model/index.ts'
+import { hasToken, type Access } from './access.ts'
+import { readJson } from './body.ts'
+import { Documents } from './documents.ts'
+import { Drafts } from './drafts.ts'
+import { streamEvents } from './events.ts'
+import { redeem } from './join.ts'
+import { paged, pageOfNodes } from './lists.ts'
+import { findNode, findRollout } from './names.ts'
+import { listPeers, testPeers } from './peers.ts'
+import { parseRange } from './range.ts'
+import type { WebServices } from './services.ts'
+import { Views } from './views.ts'
+
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'DELETE'
+  /** Below `/_shoal/`. */
+  readonly path: string
+  readonly access: Access
+  readonly handle: (ctx: Context, param: (name: string) => string) => unknown
+}
+
+const v1 = 'api/v1/'
+
+export function routesOf(s: WebServices): readonly Route[] {
+  const views = new Views(s)
+  return [...healthRoutes(s), ...readRoutes(s, views), ...packageRoutes(s), ...signedRoutes(s, views), ...homeRoutes(s, views)]
+}
+
+function healthRoutes(s: WebServices): readonly Route[] {
+  const health = (isReady: boolean) => (ctx: Context) => {
+    const status = s.life()
+    ctx.status = status === 'ok' || (!isReady && status !== 'draining') ? 200 : 503
+    if (ctx.status === 503) ctx.set('Retry-After', '1')
+    if (!hasToken(ctx.req, s)) return { status }
+    const { app, shoal } = s.running()
+    return { status, node: { name: s.config().name, version: shoal.version, digest: s.self }, app, shoal }
+  }
+  return [
+    { method: 'GET', path: 'livez', access: 'anyone', handle: health(false) },
+    { method: 'GET', path: 'readyz', access: 'anyone', handle: health(true) },
+    { method: 'GET', path: 'healthz', access: 'anyone', handle: health(true) },
+  ]
+}
+
+function readRoutes(s: WebServices, views: Views): readonly Route[] {
+  const { replica } = s
+  const get = (path: string, handle: Route['handle']): Route => ({ method: 'GET', path: v1 + path, access: 'viewer', handle })
+  return [
+    get('fleet', () => {
+      const { root, generation } = replica.fleet
+      const people = root.people.map(({ name, role, keyid }) => ({ name, role, keyid }))
+      const self = { id: s.self, addresses: s.addresses() }
+      return {
+        fleet: root.fleet,
+        name: root.fleetName,
+        root: root.text,
+        generation,
+        caPin: root.caPin,
+        self,
+        redeems: s.ca !== null,
+        people,
+      }
+    }),
+    get('nodes', ctx => {
+      const { items, counts, next } = pageOfNodes(views.nodes(ctx.query['all'] === '1'), ctx.query)
+      return { fleet: replica.fleet.root.fleet, nodes: items, counts, next }
+    }),
+    get('nodes/:id', (_ctx, param) => views.node(findNode(s, param('id')))),
+    get('peers', ctx => {
+      const { items, counts, next } = paged(listPeers(s, views), ctx.query, p => p.id)
+      return { peers: items, counts, next }
+    }),
+    get('releases', ctx => {
+      const { items, counts, next } = paged(views.releases(), ctx.query, r => String(r['id']))
+      return { releases: items, counts, next }
+    }),
+    get('rollouts', ctx => {
+      const { items, counts, next } = paged(views.rollouts(), ctx.query, o => o.id)
+      return { rollouts: items.map(o => views.rollout(o, false)), counts, next }
+    }),
+    get('rollouts/:id', (_ctx, param) => views.rollout(findRollout(views, param('id')), true)),
+    get('events', ctx => streamEvents(ctx, s)),
+  ]
+}
+
+function packageRoutes(s: WebServices): readonly Route[] {
+  return [
+    { method: 'GET', path: `${v1}packages/:digest`, access: 'viewer', handle: (ctx, param) => sendPackage(ctx, s, param('digest')) },
+    { method: 'POST', path: `${v1}packages`, access: 'anyone', handle: ctx => takePackage(ctx, s) },
+    {
+      method: 'GET',
+      path: 'peer/v1/packages/:digest{/:part}',
+      access: 'peer',
+      handle: ctx => {
+        ctx.respond = false
+        s.servePackage(ctx.req, ctx.res, ctx.url.slice('/_shoal/peer/v1/'.length))
+      },
+    },
+    {
+      method: 'GET',
+      path: 'peer/v1/documents/:digest',
+      access: 'peer',
+      handle: (ctx, param) => {
+        const text = s.document(parseDigest(param('digest')))
+        if (text === undefined) throw new ShoalError('NOT_FOUND', `document ${param('digest')} is not here`)
+        ctx.type = 'application/json'
+        return text
+      },
+    },
+  ]
+}
+
+function sendPackage(ctx: Context, s: WebServices, text: string): unknown {
+  const digest = parseDigest(text)
+  const size = s.packages.size(digest)
+  if (size === null) throw new ShoalError('NOT_FOUND', `package ${digest} is not here`)
+  const range = parseRange(ctx.get('range'), size)
+  ctx.set('Accept-Ranges', 'bytes')
+  ctx.set('ETag', `"${digest}"`)
+  ctx.type = 'application/zip'
+  if (range === null) {
+    ctx.length = size
+    return createReadStream(s.packages.path(digest))
+  }
+  ctx.status = 206
+  ctx.set('Content-Range', `bytes ${range.start}-${range.end}/${size}`)
+  ctx.length = range.end - range.start + 1
+  return createReadStream(s.packages.path(digest), range)
+}
+
+/** Anyone may send the bytes of a package that a signed release names: they can be nothing else. */
+async function takePackage(ctx: Context, s: WebServices): Promise<unknown> {
+  const named = ctx.get('x-shoal-digest')
+  if (named === '' && !hasToken(ctx.req, s)) throw new ShoalError('UNAUTHENTICATED', 'name the digest of a known release in x-shoal-digest')
+  const digest = parseDigest(named)
+  const release = s.replica.book.releases().find(r => Object.values(r.release.packages).some(p => p.digest === digest))?.release
+  if (release === undefined) throw new ShoalError('UNKNOWN_DIGEST', `no known release names ${digest}`)
+  if (ctx.request.type !== 'application/zip')
+    throw new ShoalError('UNSUPPORTED_TYPE', `content type is ${ctx.request.type || 'missing'}, must be application/zip`)
+  const announcedBytes = Number(ctx.get('content-length'))
+  if (ctx.get('content-length') === '' || !Number.isSafeInteger(announcedBytes))
+    throw new ShoalError('LENGTH_REQUIRED', 'send a Content-Length')
+  const answer = { digest, name: release.name, version: release.version }
+  if (s.packages.has(digest)) return answer
+  await s.packages.receive(ctx.req, { expect: digest, announcedBytes })
+  s.holdingsChanged()
+  ctx.status = 201
+  return answer
+}
+
+function signedRoutes(s: WebServices, views: Views): readonly Route[] {
+  const documents = new Documents(s, views)
+  const drafts = new Drafts(s, views)
+  const post = (path: string, access: Access, handle: Route['handle']): Route => ({ method: 'POST', path: v1 + path, access, handle })
+  return [
+    post('releases', 'signed', async ctx => {
+      const { isNew, id, release } = documents.release(await readJson(ctx.req))
+      ctx.status = isNew ? 201 : 200
+      return { id, kind: release.kind, name: release.name, version: release.version }
+    }),
+    post('rollouts/draft', 'viewer', async ctx => drafts.order(await readJson(ctx.req))),
+    post('rollouts', 'signed', async ctx => {
+      const made = documents.order(await readJson(ctx.req))
+      ctx.status = 201
+      return made
+    }),
+    ...controlActions.map((action: ControlAction) =>
+      post(`rollouts/:id/${action}`, 'signed', async (ctx, param) => {
+        const { id } = findRollout(views, param('id'))
+        return { id, state: documents.control(await readJson(ctx.req), action, id) }
+      }),
+    ),
+    post('invites', 'signed', async ctx => {
+      const made = documents.invite(await readJson(ctx.req))
+      ctx.status = 201
+      return made
+    }),
+    post('nodes/:id/remove', 'signed', async ctx => ({ id: documents.removal(await readJson(ctx.req)).node })),
+    post('root', 'signed', async ctx => {
+      const version = documents.root(await readJson(ctx.req))
+      ctx.status = 201
+      return { version }
+    }),
+    {
+      method: 'POST',
+      path: 'join',
+      access: 'signed',
+      handle: async ctx => {
+        const admitted = await redeem(s, await readJson(ctx.req))
+        ctx.status = 201
+        return admitted
+      },
+    },
+  ]
+}
+
+function homeRoutes(s: WebServices, views: Views): readonly Route[] {
+  const home = (method: Route['method'], path: string, handle: Route['handle']): Route => ({
+    method,
+    path: v1 + path,
+    access: 'home',
+    handle,
+  })
+  const accepted = (ctx: Context): Record<string, unknown> => {
+    ctx.status = 202
+    return { id: s.self }
+  }
+  return [
+    home('POST', 'peers', async ctx => {
+      const address = (await readJson(ctx.req)).get('address', parseAddress)
+      const { id, steps } = await s.probe(address, null)
+      const failed = steps.find(step => !step.ok)
+      if (id === null || failed !== undefined)
+        throw new ShoalError('NO_NODE', `${failed?.step ?? 'identity'}: ${failed?.message ?? 'unknown'}`)
+      const pinned = { id, address: `${address.host}:${address.port}` }
+      await s.pin(pinned)
+      ctx.status = 201
+      return pinned
+    }),
+    home('DELETE', 'peers/:id', async (_ctx, param) => {
+      const id = findNode(s, param('id'))
+      await s.unpin(id)
+      return { id }
+    }),
+    home('POST', 'peers/test', async ctx => ({ tests: await testPeers(s, views, await readJson(ctx.req)) })),
+    home('POST', 'self/stop', ctx => {
+      s.stop()
+      return accepted(ctx)
+    }),
+    home('POST', 'self/restart', ctx => {
+      s.restart()
+      return accepted(ctx)
+    }),
+    home('POST', 'self/leave', async ctx => {
+      await s.leave()
+      return accepted(ctx)
+    }),
+    home('POST', 'self/rename', async ctx => {
+      const name = (await readJson(ctx.req)).get('name', parseDisplayName)
+      await s.rename(name)
+      return { id: s.self, name }
+    }),
+  ]
+}

@@ -1,0 +1,93 @@
+/** The node's HTTP server: Koa for everything under /_shoal/, the app for the rest. The listener hands it requests with who asks. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import Router from '@koa/router'
+import Koa from 'koa'
+import { codeOf, codes, messageOf, ShoalError } from '../model/index.ts'
+import { checkHost, mayCall, memberOf } from './access.ts'
+import { answerErrors } from './errors.ts'
+import type { Who } from './listener/index.ts'
+import { type Route, routesOf } from './routes.ts'
+import type { WebServices } from './services.ts'
+
+const prefix = '/_shoal/'
+
+export interface Web {
+  readonly onRequest: (req: IncomingMessage, res: ServerResponse, who: Who) => void
+  readonly onUpgrade: (req: IncomingMessage, socket: Socket, head: Buffer, who: Who) => void
+}
+
+export function createWeb(services: WebServices): Web {
+  const whoAsks = new WeakMap<IncomingMessage, Who>()
+  const who = (req: IncomingMessage): Who => whoAsks.get(req) ?? { kind: 'people', remote: '' }
+  const own = createKoa(services, who).callback()
+  return {
+    onRequest: (req, res, asks) => {
+      whoAsks.set(req, asks)
+      const path = (req.url ?? '/').split('?')[0] ?? '/'
+      if (path.startsWith(prefix) || path === '/_shoal') void own(req, res)
+      else if (asks.kind === 'peer') refuse(res, new ShoalError('NOT_ALLOWED', 'a node’s certificate is no user'))
+      else serveApp(req, res, services)
+    },
+    onUpgrade: (req, socket, head, asks) => upgrade(req, socket, head, asks, services),
+  }
+}
+
+function createKoa(services: WebServices, who: (req: IncomingMessage) => Who): Koa {
+  const koa = new Koa()
+  koa.silent = true
+  const router = new Router({ prefix: '/_shoal' })
+  for (const route of routesOf(services)) mount(router, route, services, who)
+  koa.use(answerErrors(services.log))
+  koa.use(async (ctx, next) => {
+    checkHost(ctx.req, services)
+    ctx.set('X-Content-Type-Options', 'nosniff')
+    if (ctx.path.startsWith(`${prefix}api/`)) ctx.set('Cache-Control', 'no-store')
+    await next()
+  })
+  koa.use(router.routes())
+  koa.use(ctx => {
+    const matched = router.match(ctx.path, ctx.method).path.length > 0
+    throw new ShoalError(matched ? 'METHOD_NOT_ALLOWED' : 'NOT_FOUND', `${ctx.method} ${ctx.path.slice(0, 200)}`)
+  })
+  return koa
+}
+
+function mount(router: Router, route: Route, services: WebServices, who: (req: IncomingMessage) => Who): void {
+  router.register(`/${route.path}`, route.method === 'GET' ? ['GET', 'HEAD'] : [route.method], async ctx => {
+    mayCall(route.access, ctx.req, who(ctx.req), services)
+    const params = ctx.params as Readonly<Record<string, string | undefined>>
+    const answer = await route.handle(ctx, name => params[name] ?? '')
+    if (answer !== undefined) ctx.body = answer
+  })
+}
+
+function serveApp(req: IncomingMessage, res: ServerResponse, services: WebServices): void {
+  const { handle } = services.app()
+  if (handle !== null) handle(req, res)
+  else if (services.life() === 'ok' && (req.url === '/' || req.url === '')) {
+    res.writeHead(302, { Location: prefix }).end()
+  } else if (services.life() === 'ok') refuse(res, new ShoalError('NOT_FOUND', 'no app runs here'))
+  else refuse(res, new ShoalError('STARTING', `the node is ${services.life()}`))
+}
+
+function refuse(res: ServerResponse, error: unknown): void {
+  const code = codeOf(error)
+  const { status } = codes[code]
+  res.writeHead(status, { 'Content-Type': 'application/json', ...(status === 503 ? { 'Retry-After': '1' } : {}) })
+  res.end(JSON.stringify({ error: { code, message: messageOf(error) } }))
+}
+
+function upgrade(req: IncomingMessage, socket: Socket, head: Buffer, who: Who, services: WebServices): void {
+  const path = (req.url ?? '/').split('?')[0] ?? '/'
+  try {
+    if (path === `${prefix}mesh`) services.acceptLink(req, socket, head, memberOf(who, services))
+    else if (path.startsWith(prefix)) throw new ShoalError('NOT_FOUND', `there is no WebSocket at ${path.slice(0, 100)}`)
+    else if (who.kind === 'peer' || services.app().upgrade?.(req, socket, head) !== true)
+      throw new ShoalError('NOT_FOUND', 'the app takes no WebSocket here')
+  } catch (error) {
+    const code = codeOf(error)
+    if (code === 'INTERNAL') services.log('upgrade failed', { path, error: messageOf(error) })
+    socket.end(`HTTP/1.1 ${codes[code].status} ${code}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+  }
+}

@@ -1,0 +1,77 @@
+/** What the web room needs of the rest of the node. main.ts fits it together. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Address, Config, Digest, Fact, NodeId, Running } from '../model/index.ts'
+import type { EventLog } from './events.ts'
+import type { Replica } from '../rollout/index.ts'
+import type { KeyAndCertificate } from '../trust/index.ts'
+
+export type Reach = 'self' | 'direct' | 'via' | 'lost'
+export type LifeState = 'ok' | 'starting' | 'draining' | 'safe-mode'
+
+/** One step of `peers test`; the first that fails ends it. */
+export interface ProbeStep {
+  readonly step: string
+  readonly ok: boolean
+  readonly message: string
+}
+
+export interface InviteStore {
+  saveInvite(invite: { readonly id: string; readonly envelope: string; readonly uses: number; readonly expiresAt: string }): void
+  invite(id: string): { readonly envelope: string; readonly expiresAt: string } | undefined
+  redeem(id: string, node: string, admission: Fact): boolean
+}
+
+export interface PackageFiles {
+  has(digest: Digest): boolean
+  size(digest: Digest): number | null
+  path(digest: Digest): string
+  receive(
+    stream: AsyncIterable<Uint8Array>,
+    options: { readonly expect?: Digest; readonly announcedBytes?: number },
+  ): Promise<{ readonly manifest: { readonly name: string; readonly version: string } }>
+}
+
+export interface AppDoor {
+  /** null: no app runs here. */
+  readonly handle: ((req: IncomingMessage, res: ServerResponse) => void) | null
+  readonly upgrade: ((req: IncomingMessage, socket: Socket, head: Buffer) => boolean) | null
+}
+
+export interface WebServices {
+  readonly replica: Replica
+  readonly self: NodeId
+  /** Bearer of instance/local.token: reads all, changes this node only. */
+  readonly localToken: string
+  readonly config: () => Config
+  readonly addresses: () => readonly string[]
+  readonly life: () => LifeState
+  readonly running: () => { readonly app: Running | null; readonly shoal: Running }
+  readonly reach: (node: NodeId) => Reach
+  /** ms since this node last heard of the other. */
+  readonly ageMs: (node: NodeId) => number
+  readonly publish: (facts: readonly Fact[], durable: boolean) => void
+  readonly sign: (fact: Omit<Fact, 'sig'>) => Fact
+  readonly ca: KeyAndCertificate | null
+  readonly caPem: string
+  readonly invites: InviteStore
+  readonly packages: PackageFiles
+  /** Serves packages to peers: the part of the path behind `/_shoal/peer/v1/`. */
+  readonly servePackage: (req: IncomingMessage, res: ServerResponse, path: string) => void
+  readonly document: (digest: Digest) => string | undefined
+  readonly holdingsChanged: () => void
+  readonly app: () => AppDoor
+  readonly acceptLink: (req: IncomingMessage, socket: Socket, head: Buffer, peer: NodeId) => void
+  readonly probe: (address: Address, expect: NodeId | null) => Promise<{ readonly id: NodeId | null; readonly steps: readonly ProbeStep[] }>
+  readonly pin: (peer: { readonly id: NodeId; readonly address: string }) => Promise<void>
+  readonly unpin: (id: NodeId) => Promise<void>
+  readonly rename: (name: string) => Promise<void>
+  readonly stop: () => void
+  readonly restart: () => void
+  readonly leave: () => Promise<void>
+  readonly events: EventLog
+  /** Calls when streams must end, at park; returns how to take the wish back. */
+  readonly onStreamsEnd: (end: () => void) => () => void
+  readonly wallNow: () => Date
+  readonly log: (event: string, fields: Record<string, unknown>) => void
+}
