@@ -44,7 +44,8 @@ export function readHome(home: string, hosts: readonly string[]): Home {
   const caPem = read(paths.caPem)
   const cert = new X509Certificate(certPem)
   const fleet = parseFleetId(/^DNS:[a-z2-7]{52}\.([a-z2-7]{52})\.shoal$/.exec(cert.subjectAltName ?? '')?.[1], `${paths.nodePem}: fleet`)
-  if (nodeOfCertificate(cert.raw, fleet) !== key.id) throw new ShoalError('HOME_DAMAGED', `${paths.nodePem} is not of the key in ${paths.nodeKey}`)
+  if (nodeOfCertificate(cert.raw, fleet) !== key.id)
+    throw new ShoalError('HOME_DAMAGED', `${paths.nodePem} is not of the key in ${paths.nodeKey}`)
   const ca = existsSync(paths.caKey) ? { key: read(paths.caKey), cert: caPem } : null
   const web = existsSync(paths.webPem) ? { cert: read(paths.webPem), key: read(paths.webKey) } : makeWebCertificate(hosts)
   return { paths, key, fleet, certPem, caPem, ca, web }

@@ -1,13 +1,14 @@
 /** Requests to peers: HTTPS with ALPN `shoal/1`, this node's certificate, and the peer's name pinned by Node's own check. Redirects are never followed. */
 import type { IncomingMessage } from 'node:http'
 import { Agent, request } from 'node:https'
-import { type FleetId, type NodeId, parseAddress, ShoalError } from '../model/index.ts'
+import { type Digest, type FleetId, maxDocumentBytes, type NodeId, parseAddress, ShoalError } from '../model/index.ts'
 import type { PeerRequest } from '../transfer/index.ts'
-import { serverNameOf } from '../trust/index.ts'
+import { serverNameOf, sha256 } from '../trust/index.ts'
 import type { Home } from './home.ts'
 
 const connectTimeoutMs = 5000
 const maxSockets = 8
+const documentTimeoutMs = 10_000
 
 export class PeerHttp {
   readonly #agent: Agent
@@ -34,6 +35,29 @@ export class PeerHttp {
     return { status: answer.statusCode ?? 0, headers: answer.headers, body: answer }
   }
 
+  /** A document by its digest from the first of the peers that has it; null: none of them has. */
+  async document(digest: Digest, peers: readonly NodeId[], signal: AbortSignal): Promise<string | null> {
+    for (const peer of peers) {
+      const limit = AbortSignal.any([signal, AbortSignal.timeout(documentTimeoutMs)])
+      const text = await this.#text(peer, `documents/${digest}`, limit).catch(() => null)
+      signal.throwIfAborted()
+      if (text !== null && sha256(text) === digest) return text
+    }
+    return null
+  }
+
+  async #text(peer: NodeId, path: string, signal: AbortSignal): Promise<string | null> {
+    const answer = await this.#first(peer, path, {}, signal)
+    const chunks: Buffer[] = []
+    let size = 0
+    for await (const chunk of answer as AsyncIterable<Buffer>) {
+      size += chunk.length
+      if (size > maxDocumentBytes) throw new ShoalError('TOO_LARGE', `${path}: more than ${maxDocumentBytes} bytes`)
+      chunks.push(chunk)
+    }
+    return answer.statusCode === 200 ? Buffer.concat(chunks).toString('utf8') : null
+  }
+
   close(): void {
     this.#agent.destroy()
   }
@@ -56,7 +80,15 @@ export class PeerHttp {
     const { host, port } = parseAddress(address)
     const servername = serverNameOf(peer, this.#fleet)
     return new Promise((resolve, reject) => {
-      const req = request({ host, port, path: `/_shoal/peer/v1/${path}`, servername, headers: { Host: servername, ...headers }, agent: this.#agent, signal })
+      const req = request({
+        host,
+        port,
+        path: `/_shoal/peer/v1/${path}`,
+        servername,
+        headers: { Host: servername, ...headers },
+        agent: this.#agent,
+        signal,
+      })
       req.setTimeout(connectTimeoutMs, () => req.destroy(new ShoalError('NO_NODE', `${address}: no answer for ${connectTimeoutMs} ms`)))
       req.on('response', answer => {
         req.setTimeout(0)

@@ -191,7 +191,9 @@ export class RolloutDriver {
   #report(known: KnownOrder, last: LastSwitch): void {
     const reason = last.result === 'confirmed' ? null : { code: codeFrom(last.code), message: last.message }
     const digest = this.#o.running()[known.order.kind]
-    this.#sayOutcome(known, last.attempt, last.result, reason, digest, last.log, last.linked)
+    // Ill before and after is no verdict on the release: the node counts as missing.
+    const outcome = reason?.code === 'UNHEALTHY_BEFORE' ? 'refused' : last.result
+    this.#sayOutcome(known, last.attempt, outcome, reason, digest, last.log, last.linked)
   }
 
   #sayOutcome(

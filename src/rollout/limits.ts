@@ -13,5 +13,3 @@ export const probationLookMs = 200
 export const relinkDeadlineMs = 25_000
 /** ms that progress is held back, so that a transfer is not a fact per segment. */
 export const progressIntervalMs = 500
-/** Releases of one name whose packages are kept though no slot and no open order needs them. */
-export const keptReleases = 3

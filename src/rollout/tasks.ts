@@ -5,7 +5,6 @@
 import {
   defaultProbationMs,
   type Digest,
-  type Manifest,
   messageOf,
   type PackageRef,
   type Reason,
@@ -13,16 +12,16 @@ import {
   ShoalError,
   type SwitchTarget,
 } from '../model/index.ts'
-import type { KnownOrder, NextTask, Task } from './core/index.ts'
+import { type Condition, type KnownOrder, type NextTask, preflight, type Task } from './core/index.ts'
 import { maxStageFailures, retryBaseMs, retryMaxMs } from './limits.ts'
 
 /** What the tasks need of the rest of the node. */
 export interface Hands {
-  /** Finds out about the machine and answers the order's preflight. */
-  readonly preflight: (known: KnownOrder, release: Release) => Promise<Reason | null>
+  /** Finds out about the machine before anything is fetched. */
+  readonly condition: (known: KnownOrder) => Promise<Condition>
   readonly fetch: (ref: PackageRef, signal: AbortSignal) => Promise<void>
   /** Judges and unpacks a package that is here. */
-  readonly stage: (digest: Digest, signal: AbortSignal) => Promise<Manifest>
+  readonly stage: (digest: Digest, signal: AbortSignal) => Promise<void>
   /** Asks the supervisor; it answers by `switched` or `refused`. */
   readonly requestSwitch: (target: SwitchTarget, release: Release) => void
   readonly say: {
@@ -78,7 +77,7 @@ export class Tasks {
     switch (task.do) {
       case 'preflight':
         say.step(known, 'preflight')
-        say.preflight(known, attempt, await this.#hands.preflight(known, release))
+        say.preflight(known, attempt, preflight(known.order, release, await this.#hands.condition(known)))
         return
       case 'fetch': {
         const ref = refForPlatform(release, task.digest)

@@ -36,7 +36,7 @@ export function parseWaves(text: string, total: number): readonly number[] {
       throw new ShoalError('BAD_REQUEST', `waves: "${part}" is no count or percentage`)
     return Math.min(total, match[2] === '%' ? Math.ceil((total * n) / 100) : n)
   })
-  return [...counts, total]
+  return counts[counts.length - 1] === total ? counts : [...counts, total]
 }
 
 const stratum = (c: Candidate): string => JSON.stringify([c.platform, c.nodejs, [...c.tags].sort()])
@@ -79,7 +79,8 @@ function cut(line: readonly Candidate[], counts: readonly number[], canaries: nu
   const waves: NodeId[][] = []
   let from = 0
   counts.forEach((count, at) => {
-    const isFinal = at === counts.length - 1
+    // From the first count that takes in everybody on, all that is left goes.
+    const isFinal = count >= line.length || at === counts.length - 1
     const to = isFinal ? line.length : Math.min(regular, Math.max(count, canaries))
     if (to > from) waves.push(line.slice(from, to).map(c => c.id))
     from = Math.max(from, to)

@@ -8,7 +8,6 @@ export interface Condition {
   /** Version of the Node.js that runs the app. */
   readonly nodejs: string
   readonly running: Running | null
-  readonly built: { readonly name: string; readonly version: string }
   /** `dataVersion` and name of the app whose data lies in data/; null: no data yet. */
   readonly data: { readonly name: string; readonly dataVersion: number } | null
   readonly freeBytes: number

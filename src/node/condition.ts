@@ -1,0 +1,56 @@
+/** What a preflight looks at: the machine and this node, before anything is fetched. */
+import { access, constants } from 'node:fs/promises'
+import type { Digest, NodeId, Running } from '../model/index.ts'
+import { type Condition, digestFor, type KnownOrder } from '../rollout/index.ts'
+import { freeBytes, type HomePaths, thisPlatform } from '../slots/index.ts'
+import { dataRecord, type Memory } from './app-runner.ts'
+
+export interface ConditionSource {
+  readonly paths: HomePaths
+  readonly memory: Memory
+  readonly self: NodeId
+  readonly running: () => { readonly app: Running | null; readonly shoal: Running }
+  readonly reserveMb: () => number
+  readonly orders: () => readonly KnownOrder[]
+}
+
+async function firstNotWritable(paths: readonly string[]): Promise<string | null> {
+  for (const path of paths) {
+    try {
+      await access(path, constants.W_OK)
+    } catch {
+      return path
+    }
+  }
+  return null
+}
+
+/** Digests whose switch failed here in another order and that did not succeed since. */
+export function failedBefore(orders: readonly KnownOrder[], self: NodeId, except: KnownOrder): ReadonlySet<Digest> {
+  const failed = new Set<Digest>()
+  for (const known of orders.toSorted((a, b) => a.order.generation - b.order.generation)) {
+    const outcome = known.outcomes.get(self)
+    const digest = known.release === null ? null : digestFor(known.release, thisPlatform())
+    if (digest === null || outcome === undefined || known.id === except.id) continue
+    if (outcome.outcome === 'confirmed') failed.delete(digest)
+    else if (outcome.outcome === 'rolled-back' || outcome.outcome === 'failed') failed.add(digest)
+  }
+  return failed
+}
+
+export async function conditionFor(known: KnownOrder, s: ConditionSource): Promise<Condition> {
+  const { app, shoal } = s.running()
+  const { paths } = s
+  return {
+    platform: thisPlatform(),
+    nodejs: process.versions.node,
+    running: known.order.kind === 'app' ? app : shoal,
+    data: dataRecord(s.memory),
+    freeBytes: await freeBytes(paths.instance),
+    reserveBytes: s.reserveMb() << 20,
+    notWritable: await firstNotWritable([paths.instance, paths.packages, paths.slots, paths.data]),
+    failedBefore: failedBefore(s.orders(), s.self, known),
+    isHeld: false,
+    hasRestartPath: true,
+  }
+}

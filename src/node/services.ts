@@ -1,0 +1,64 @@
+/** What the web room sees of the node: the running one, or nothing while there is none. */
+import type { Config, Digest } from '../model/index.ts'
+import type { WebServices } from '../web/index.ts'
+import { advertised, type Home, type Settings } from './home.ts'
+import type { Log } from './log.ts'
+import type { NodeRuntime } from './runtime.ts'
+
+export interface Lifecycle {
+  readonly stop: () => void
+  readonly restart: () => void
+  readonly leave: () => Promise<void>
+}
+
+export function webServices(
+  home: Home,
+  settings: Settings,
+  localToken: string,
+  runtime: NodeRuntime,
+  lifecycle: Lifecycle,
+  streams: WebServices['onStreamsEnd'],
+  log: Log,
+): WebServices {
+  const self = home.key.id
+  const changeConfig = async (edit: (config: Config) => Config): Promise<void> => {
+    await settings.change(edit)
+    runtime.mesh.setPinned(settings.config.peers)
+    runtime.say('node', '', runtime.about())
+  }
+  return {
+    replica: runtime.replica,
+    self,
+    localToken,
+    config: () => settings.config,
+    addresses: () => advertised(settings.config),
+    life: () => runtime.life,
+    running: () => runtime.running(),
+    reach: runtime.reach.reach,
+    ageMs: runtime.reach.ageMs,
+    publish: runtime.publish,
+    sign: runtime.sign,
+    ca: home.ca,
+    caPem: home.caPem,
+    invites: runtime.store,
+    packages: runtime.packages,
+    servePackage: (req, res, path) => void runtime.packageServer.handle(req, res, path),
+    document: (digest: Digest) => runtime.store.document(digest),
+    holdingsChanged: () => runtime.saysHoldings(),
+    app: () => {
+      const { app } = runtime
+      if (app === null) return { handle: null, upgrade: null }
+      return { handle: (req, res) => app.handle(req, res), upgrade: (req, socket, head) => app.upgrade(req, socket, head) }
+    },
+    acceptLink: (req, socket, head, peer) => runtime.acceptLink(req, socket, head, peer),
+    probe: (address, expect) => runtime.mesh.probe(address, expect),
+    pin: peer => changeConfig(config => ({ ...config, peers: [...config.peers.filter(p => p.id !== peer.id), peer] })),
+    unpin: id => changeConfig(config => ({ ...config, peers: config.peers.filter(p => p.id !== id) })),
+    rename: name => changeConfig(config => ({ ...config, name })),
+    ...lifecycle,
+    events: runtime.events,
+    onStreamsEnd: streams,
+    wallNow: () => new Date(),
+    log,
+  }
+}

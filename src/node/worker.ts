@@ -1,0 +1,277 @@
+/**
+ * The worker's side of the switch: it loads, waits, becomes *the* node at `go`, lets go at `park`, and may become it again. What it proves of
+ * itself during its probation it tells the supervisor, which decides. It holds nothing before `go` and after `park`.
+ */
+import { randomBytes } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
+import { connect } from 'node:tls'
+import { join, relative } from 'node:path'
+import {
+  type Address,
+  codeOf,
+  type Digest,
+  type FromWorker,
+  type LastSwitch,
+  messageOf,
+  parseAddress,
+  type Running,
+  type SwitchTarget,
+  shortId,
+  type ToWorker,
+} from '../model/index.ts'
+import { type ProbationChecks, stand } from '../rollout/index.ts'
+import { readSlotManifest, slotDir, writeDurable } from '../slots/index.ts'
+import { serverNameOf } from '../trust/index.ts'
+import { createWeb, Listener, type Web } from '../web/index.ts'
+import { type LoadedApp, loadApp } from './app-runner.ts'
+import { advertised, type Home, protectedDigest, readConfig, readHome, Settings } from './home.ts'
+import type { Log } from './log.ts'
+import { NodeRuntime } from './runtime.ts'
+import { webServices } from './services.ts'
+
+type Init = Extract<ToWorker, { t: 'init' }>
+
+/** ms that the app may take to end what lasts when the node parks. */
+const drainMs = 2000
+/** ms that a leave waits for its last fact to reach somebody. */
+const farewellMs = 1500
+
+export interface WorkerOptions {
+  readonly home: string
+  readonly send: (message: FromWorker) => void
+  readonly exit: (code: number) => void
+  readonly log: Log
+}
+
+export class Worker {
+  readonly #o: WorkerOptions
+  readonly #streamEnds = new Set<() => void>()
+  #init: Init | null = null
+  #home: Home | null = null
+  #app: LoadedApp | null = null
+  #shoal: Running | null = null
+  #listener: Listener | null = null
+  #web: Web | null = null
+  #runtime: NodeRuntime | null = null
+  #localToken = ''
+  #probation = new AbortController()
+  #sockets = 0
+
+  constructor(options: WorkerOptions) {
+    this.#o = options
+  }
+
+  /** Messages are handled one after the other; what fails condemns this worker. */
+  async handle(message: ToWorker, handle: unknown): Promise<void> {
+    try {
+      await this.#handle(message, handle)
+    } catch (error) {
+      this.#o.log('worker failed', { on: message.t, error: error instanceof Error ? (error.stack ?? '') : String(error) })
+      this.#o.send({ t: 'condemn', code: codeOf(error), message: messageOf(error).slice(0, 1000) })
+    }
+  }
+
+  async #handle(message: ToWorker, handle: unknown): Promise<void> {
+    switch (message.t) {
+      case 'init':
+        return this.#load(message)
+      case 'go':
+        return this.#go(handle, message.last)
+      case 'park':
+        return this.#park(message.limitMs)
+      case 'forward':
+        this.#listener?.forward(message.path)
+        return
+      case 'switched':
+        this.#trialEnded()
+        this.#runtime?.switched(message.last)
+        return
+      case 'refused':
+        this.#runtime?.driver.refused(message.code, message.message)
+        return
+      case 'stop':
+        return this.stop(message.graceMs)
+    }
+  }
+
+  /** Loads modules and the app; holds nothing. @throws ShoalError APP_IMPORT_FAILED, HOME_DAMAGED, INTERNAL */
+  async #load(init: Init): Promise<void> {
+    this.#init = init
+    const { home } = this.#o
+    const config = readConfig(home)
+    const hosts = [...new Set([...advertised(config).map(a => parseAddress(a).host), ...config.hosts, 'localhost', '127.0.0.1'])]
+    this.#home = readHome(home, hosts)
+    this.#shoal = runningOf(home, init.shoal)
+    if (init.app !== null && !init.safe) this.#app = await loadApp(home, init.app)
+    this.#listener = this.#makeListener(this.#home, init)
+    await this.#listener.selfTest()
+    this.#o.send({ t: 'ready' })
+  }
+
+  #makeListener(home: Home, init: Init): Listener {
+    const listener = new Listener({
+      fleetDomain: `${home.fleet}.shoal`,
+      certificates: { node: { key: home.key.key, cert: home.certPem }, ca: [home.caPem], web: home.web },
+      ticketKeys: Buffer.from(init.ticketKeys, 'base64'),
+      onRequest: (req, res, who) => this.#web?.onRequest(req, res, who),
+      onUpgrade: (req, socket, head, who) => this.#web?.onUpgrade(req, socket, head, who),
+      report: (error, what) => this.#o.log('listener', { what, error: messageOf(error) }),
+    })
+    listener.onPark(() => {
+      for (const end of this.#streamEnds) end()
+    })
+    return listener
+  }
+
+  async #go(handle: unknown, last: LastSwitch | null): Promise<void> {
+    const { init, home, listener } = this.#loaded()
+    const settings = new Settings(home.paths.config, readConfig(this.#o.home))
+    const runtime = await NodeRuntime.open({
+      home,
+      settings,
+      app: this.#app,
+      isSafe: init.safe,
+      shoal: this.#shoalRunning(),
+      trial: this.#probation.signal.aborted ? null : init.trial,
+      log: this.#o.log,
+      requestSwitch: target => this.#o.send({ t: 'switch', target }),
+    })
+    this.#runtime = runtime
+    await this.#newToken(home)
+    this.#web = createWeb(
+      webServices(home, settings, this.#localToken, runtime, this.#lifecycle(), end => this.#onStreamsEnd(end), this.#o.log),
+    )
+    const forward = this.#forwardPath(home)
+    const { port } = await listener.listen(handle as object, forward)
+    runtime.start(last)
+    this.#sayListening(settings, port, forward)
+    const { trial } = init
+    if (trial !== null && !this.#probation.signal.aborted) void this.#stand(trial, runtime, { host: dialableHost(settings), port }, home)
+  }
+
+  #sayListening(settings: Settings, port: number, forward: string): void {
+    const { host } = parseAddress(advertised(settings.config)[0] ?? settings.config.listen)
+    const app = this.#app === null ? 'none' : `${this.#app.running.name}@${this.#app.running.version}`
+    const url = `https://${host.includes(':') ? `[${host}]` : host}:${port}`
+    this.#o.send({ t: 'listening', url, forward, app, shoal: this.#shoalRunning().version, id8: shortId(this.#loaded().home.key.id) })
+  }
+
+  /** Short and relative to the home, since paths of Unix sockets are; a named pipe on Windows. */
+  #forwardPath(home: Home): string {
+    const name = `${process.pid}-${++this.#sockets}`
+    if (process.platform === 'win32') return `\\\\.\\pipe\\shoal-${randomBytes(16).toString('hex')}`
+    mkdirSync(home.paths.run, { recursive: true, mode: 0o700 })
+    return join(relative(process.cwd(), home.paths.run), `${name}.sock`)
+  }
+
+  async #park(limitMs: number): Promise<void> {
+    const { listener } = this.#loaded()
+    const runtime = this.#runtime
+    this.#trialEnded()
+    runtime?.quiet()
+    await Promise.all([listener.park(limitMs), runtime?.app?.drain(AbortSignal.timeout(drainMs))])
+    await runtime?.close()
+    this.#runtime = null
+    this.#o.send({ t: 'parked' })
+  }
+
+  /** Drains and ends the process. */
+  async stop(graceMs: number): Promise<void> {
+    this.#trialEnded()
+    this.#runtime?.quiet()
+    const limit = AbortSignal.timeout(Math.max(1, graceMs))
+    await Promise.all([this.#listener?.close(graceMs), this.#runtime?.app?.drain(limit)])
+    await this.#runtime?.close()
+    this.#o.exit(0)
+  }
+
+  #trialEnded(): void {
+    this.#probation.abort()
+  }
+
+  async #stand(trial: SwitchTarget, runtime: NodeRuntime, listen: Address, home: Home): Promise<void> {
+    const { signal } = this.#probation
+    const before = runtime.before()
+    const checks: ProbationChecks = {
+      health: limit => runtime.app?.health(limit) ?? Promise.resolve(),
+      port: limit => answersTls(listen, home, limit),
+      isUnchanged: () => before.protected === protectedDigest(home.paths),
+      linkedBefore: before.linked.filter(id => runtime.replica.fleet.isMember(id)),
+      sight: (peer, limit) => runtime.mesh.sight(peer, runtime.addressesOf(peer), limit),
+      isLinked: peer => runtime.linked().includes(peer),
+      now: () => performance.now(),
+    }
+    try {
+      await stand(checks, trial.probationMs, signal)
+      this.#o.send({ t: 'confirm' })
+    } catch (error) {
+      if (signal.aborted) return
+      const code = before.isIll && codeOf(error) === 'APP_UNHEALTHY' ? 'UNHEALTHY_BEFORE' : codeOf(error)
+      this.#o.send({ t: 'condemn', code, message: messageOf(error).slice(0, 1000) })
+    }
+  }
+
+  #lifecycle(): Parameters<typeof webServices>[4] {
+    return {
+      stop: () => this.#o.send({ t: 'stop' }),
+      restart: () => this.#o.send({ t: 'restart' }),
+      leave: async () => {
+        const runtime = this.#runtime
+        if (runtime === null) return
+        runtime.say('node', '', runtime.about(true), true)
+        setTimeout(() => this.#o.send({ t: 'stop' }), farewellMs)
+        await Promise.resolve()
+      },
+    }
+  }
+
+  #onStreamsEnd(end: () => void): () => void {
+    this.#streamEnds.add(end)
+    return () => this.#streamEnds.delete(end)
+  }
+
+  /** A new secret at each start of the node; readable by the home's owner alone. */
+  async #newToken(home: Home): Promise<void> {
+    this.#localToken = `shoal-local-${randomBytes(32).toString('base64url')}`
+    await writeDurable(home.paths.localToken, `${this.#localToken}\n`, 0o600)
+  }
+
+  #loaded(): { readonly init: Init; readonly home: Home; readonly listener: Listener } {
+    if (this.#init === null || this.#home === null || this.#listener === null) throw new Error('go before init')
+    return { init: this.#init, home: this.#home, listener: this.#listener }
+  }
+
+  #shoalRunning(): Running {
+    if (this.#shoal === null) throw new Error('go before init')
+    return this.#shoal
+  }
+}
+
+function runningOf(home: string, digest: Digest): Running {
+  const { name, version } = readSlotManifest(slotDir(home, digest))
+  return { name, version, digest }
+}
+
+/** Where this machine reaches its own port. */
+function dialableHost({ config }: Settings): string {
+  const { host } = parseAddress(config.listen)
+  return host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
+}
+
+/** One TLS handshake with this node's own port, by the name that pins it. */
+function answersTls({ host, port }: Address, home: Home, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host, port, servername: serverNameOf(home.key.id, home.fleet), ca: home.caPem, timeout: 5000 })
+    const fail = (error: unknown): void => {
+      socket.destroy()
+      reject(error instanceof Error ? error : new Error(String(error)))
+    }
+    socket.once('secureConnect', () => {
+      socket.destroy()
+      resolve()
+    })
+    socket.once('timeout', () => fail(new Error(`port ${port}: no TLS handshake within 5 s`)))
+    socket.once('error', fail)
+    signal.addEventListener('abort', () => fail(signal.reason), { once: true })
+  })
+}
