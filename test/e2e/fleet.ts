@@ -1,0 +1,305 @@
+/**
+ * Real fleets for the end-to-end tests: real loaders, supervisors and workers in homes of their own, the real command line, real TLS. Nothing is
+ * mocked; what a test waits for it asks the nodes for.
+ */
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { request } from 'node:https'
+import { join, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Test } from 'tap'
+
+const boot = resolve('src/boot.js')
+export const operator = 'anna'
+export const passphrase = 'correct horse battery staple'
+
+export interface CliResult {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+  /** stdout as JSON. */
+  json(): any
+}
+
+const environment = (): NodeJS.ProcessEnv => {
+  const { NODE_OPTIONS: _options, NODE_V8_COVERAGE: _coverage, ...env } = process.env
+  return { ...Object.fromEntries(Object.entries(env).filter(([key]) => !key.startsWith('TAP'))), SHOAL_PASSPHRASE: passphrase }
+}
+
+/** Runs the command to its end. */
+export function shoal(args: readonly string[], options: { readonly stdin?: string; readonly env?: Record<string, string>; readonly timeoutMs?: number } = {}): Promise<CliResult> {
+  return new Promise(done => {
+    const child = execFile(
+      process.execPath,
+      [boot, ...args],
+      { env: { ...environment(), ...options.env }, timeout: options.timeoutMs ?? 120_000, maxBuffer: 64 << 20 },
+      (error, stdout, stderr) => {
+        const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 255
+        done({ code, stdout, stderr, json: () => JSON.parse(stdout) })
+      },
+    )
+    child.stdin?.end(options.stdin ?? '')
+  })
+}
+
+/** The process and everything below it. */
+function treeOf(pid: number): number[] {
+  const children = (of: number): number[] => {
+    try {
+      return readFileSync(`/proc/${of}/task/${of}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number)
+    } catch {
+      return []
+    }
+  }
+  return [pid, ...children(pid).flatMap(treeOf)]
+}
+
+export class TestNode {
+  readonly home: string
+  readonly name: string
+  id = ''
+  port = 0
+  child: ChildProcess | null = null
+  output = ''
+
+  constructor(home: string, name: string) {
+    this.home = home
+    this.name = name
+  }
+
+  cli(args: readonly string[], options?: Parameters<typeof shoal>[1]): Promise<CliResult> {
+    return shoal([...args, '--home', this.home], options)
+  }
+
+  /** Starts the node and waits for its `ready` line. */
+  async start(): Promise<void> {
+    const child = spawn(process.execPath, [boot, 'start', '--home', this.home], { env: environment(), stdio: ['ignore', 'pipe', 'pipe'] })
+    this.child = child
+    this.output = ''
+    child.stderr.on('data', (chunk: Buffer) => {
+      this.output += chunk.toString()
+    })
+    await new Promise<void>((ready, fail) => {
+      let text = ''
+      child.stdout.on('data', (chunk: Buffer) => {
+        text += chunk.toString()
+        if (/^ready https:/m.test(text)) ready()
+      })
+      child.once('exit', code => fail(new Error(`${this.name} ended with ${code}\n${this.output}`)))
+    })
+    const config = JSON.parse(readFileSync(join(this.home, 'instance/config.json'), 'utf8'))
+    this.port = Number(config.listen.split(':').at(-1))
+    this.id = (await this.self()).id
+  }
+
+  async stop(): Promise<number | null> {
+    const { child } = this
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null
+    const ended = new Promise<number | null>(done => child.once('exit', done))
+    child.kill('SIGTERM')
+    const code = await ended
+    this.child = null
+    return code
+  }
+
+  /** kill -9 of loader, supervisor and workers at once, as when the power goes. */
+  async kill(): Promise<void> {
+    const { child } = this
+    if (child?.pid === undefined) return
+    const ended = new Promise(done => child.once('exit', done))
+    for (const pid of treeOf(child.pid)) {
+      try {
+        process.kill(pid, 'SIGKILL')
+      } catch {
+        // It was gone already.
+      }
+    }
+    if (child.exitCode === null && child.signalCode === null) await ended
+    this.child = null
+  }
+
+  pids(): number[] {
+    return this.child?.pid === undefined ? [] : treeOf(this.child.pid)
+  }
+
+  async self(): Promise<any> {
+    const { json, code, stderr } = await this.cli(['status', '--json'])
+    if (code !== 0) throw new Error(`status of ${this.name}: ${code}\n${stderr}`)
+    return json()
+  }
+
+  /** What the app answers on a path. */
+  get(path = '/'): Promise<{ readonly status: number; readonly body: string }> {
+    return new Promise((done, fail) => {
+      const req = request({ host: '127.0.0.1', port: this.port, path, rejectUnauthorized: false, agent: false }, res => {
+        let body = ''
+        res.on('data', (chunk: Buffer) => {
+          body += chunk.toString()
+        })
+        res.on('end', () => done({ status: res.statusCode ?? 0, body }))
+        res.on('error', fail)
+      })
+      req.on('error', fail)
+      req.end()
+    })
+  }
+
+  async version(): Promise<string> {
+    return JSON.parse((await this.get()).body).version
+  }
+
+  file(path: string): string {
+    return readFileSync(join(this.home, path), 'utf8')
+  }
+
+  /** What no update may change. */
+  identity(): Record<string, string> {
+    const files = ['certs/node.key', 'certs/node.pem', 'certs/ca.pem', 'instance/config.json']
+    return Object.fromEntries(files.map(f => [f, this.file(f)]))
+  }
+}
+
+export class TestFleet {
+  readonly dir: string
+  readonly nodes: TestNode[] = []
+
+  constructor(t: Test, dir: string = t.testdir({})) {
+    this.dir = dir
+    t.teardown(async () => {
+      for (const node of this.nodes) await node.kill()
+    })
+  }
+
+  get first(): TestNode {
+    const [first] = this.nodes
+    if (first === undefined) throw new Error('no fleet yet')
+    return first
+  }
+
+  node(at: number): TestNode {
+    const node = this.nodes[at]
+    if (node === undefined) throw new Error(`no node ${at}`)
+    return node
+  }
+
+  /** Founds the fleet and lets the others in; all are started and linked when it returns. */
+  async found(count: number): Promise<this> {
+    const first = this.#add()
+    await must(first.cli(['init', '--name', first.name, '--listen', '127.0.0.1:0', '--operator', operator, '--json']))
+    await first.start()
+    if (count > 1) {
+      const { token } = (await must(first.cli(['invite', '--uses', String(count), '--json']))).json()
+      await Promise.all(Array.from({ length: count - 1 }, () => this.join(token)))
+    }
+    await this.linked()
+    return this
+  }
+
+  async join(token: string): Promise<TestNode> {
+    const node = this.#add()
+    await must(node.cli(['join', '-', '--name', node.name, '--listen', '127.0.0.1:0', '--json'], { stdin: token }))
+    await node.start()
+    return node
+  }
+
+  /** Waits until every running node has a link to every other. */
+  async linked(): Promise<void> {
+    const running = this.nodes.filter(n => n.child !== null)
+    await until('all nodes are linked', async () => {
+      const lists = await Promise.all(running.map(n => n.cli(['nodes', '--json'])))
+      return lists.every(l => l.code === 0 && running.every(r => l.json().nodes.some((v: any) => v.name === r.name && ['self', 'direct'].includes(v.reach))))
+    })
+  }
+
+  /** Options by which any node signs: the founder has the key, the others are given a copy of its file. */
+  signing(node: TestNode): string[] {
+    return node === this.first ? ['--operator', operator] : ['--key', join(this.first.home, 'certs/operators', `${operator}.json`)]
+  }
+
+  deploy(node: TestNode, app: string, options: readonly string[] = []): Promise<CliResult> {
+    return node.cli(['deploy', app, ...this.signing(node), '--soak', '300ms', '--json', ...options])
+  }
+
+  async versions(): Promise<string[]> {
+    return Promise.all(this.nodes.filter(n => n.child !== null).map(n => n.version()))
+  }
+
+  #add(): TestNode {
+    const name = `box-${this.nodes.length + 1}`
+    const home = join(this.dir, name)
+    mkdirSync(home, { recursive: true })
+    const node = new TestNode(home, name)
+    this.nodes.push(node)
+    return node
+  }
+}
+
+/** The command must end with 0; else its words are the error. */
+export async function must(result: Promise<CliResult>): Promise<CliResult> {
+  const done = await result
+  if (done.code !== 0) throw new Error(`exit ${done.code}\n${done.stderr}\n${done.stdout}`)
+  return done
+}
+
+/** Asks again and again until it is so; the limit is generous, since machines are slow at times. */
+export async function until(what: string, isSo: () => Promise<boolean>, limitMs = 60_000): Promise<void> {
+  const end = Date.now() + limitMs
+  for (;;) {
+    if (await isSo().catch(() => false)) return
+    if (Date.now() > end) throw new Error(`not within ${limitMs} ms: ${what}`)
+    await sleep(100)
+  }
+}
+
+export interface AppTraits {
+  readonly version: string
+  readonly name?: string
+  /** Statements at the top of the module, in the factory, and the body of health(). */
+  readonly onImport?: string
+  readonly onStart?: string
+  readonly health?: string
+  readonly engines?: string
+  readonly probationSeconds?: number
+  readonly extra?: Record<string, unknown>
+}
+
+/** Writes an app that counts its starts in data/starts.txt and answers its version. */
+export function makeApp(dir: string, traits: AppTraits): string {
+  const folder = join(dir, `app-${traits.name ?? 'till'}-${traits.version}`)
+  mkdirSync(folder, { recursive: true })
+  const pkg = {
+    name: traits.name ?? 'till',
+    version: traits.version,
+    type: 'module',
+    ...(traits.engines === undefined ? {} : { engines: { node: traits.engines } }),
+    shoal: { app: 'index.js', probation: { seconds: traits.probationSeconds ?? 1 }, ...traits.extra },
+  }
+  writeFileSync(join(folder, 'package.json'), JSON.stringify(pkg, null, 2))
+  writeFileSync(
+    join(folder, 'index.js'),
+    `import { appendFileSync } from 'node:fs'
+import { join } from 'node:path'
+${traits.onImport ?? ''}
+export default host => {
+  appendFileSync(join(host.dataDir, 'starts.txt'), host.version + '\\n')
+  ${traits.onStart ?? ''}
+  return {
+    handler: (req, res) => {
+      setTimeout(() => res.end(JSON.stringify({ version: host.version, node: host.node.name })), req.url === '/slow' ? 200 : 0)
+    },
+    health: async () => { ${traits.health ?? ''} },
+  }
+}
+`,
+  )
+  return folder
+}
+
+/** Every file below a folder with its content, for "nothing changed". */
+export function contents(dir: string): Record<string, string> {
+  if (!existsSync(dir)) return {}
+  const files = readdirSync(dir, { recursive: true, withFileTypes: true }).filter(e => e.isFile())
+  return Object.fromEntries(files.map(f => [join(f.parentPath, f.name), readFileSync(join(f.parentPath, f.name), 'base64')]))
+}
+
+export const copyTree = (from: string, to: string): void => cpSync(from, to, { recursive: true })
