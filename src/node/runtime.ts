@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Logger, RunningApp } from '../app/index.ts'
-import type { Effect, Mesh } from '../mesh/index.ts'
+
 import {
   type Digest,
   type Fact,
@@ -30,7 +30,7 @@ import { confirmData, type LoadedApp, runApp } from './app-runner.ts'
 import { conditionFor } from './condition.ts'
 import { advertised, type Home, protectedDigest, type Settings } from './home.ts'
 import type { Log } from './log.ts'
-import { openMesh } from './mesh.ts'
+import { type Effect, type Mesh, openMesh } from './mesh.ts'
 import { PeerHttp } from './peer-http.ts'
 import { keepRoom } from './room.ts'
 import { Reachability } from './reach.ts'

@@ -3,9 +3,8 @@
  * itself during its probation it tells the supervisor, which decides. It holds nothing before `go` and after `park`.
  */
 import { randomBytes } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
 import { connect } from 'node:tls'
-import { join, relative } from 'node:path'
 import {
   type Address,
   codeOf,
@@ -22,7 +21,7 @@ import {
 import { type ProbationChecks, stand } from '../rollout/index.ts'
 import { readSlotManifest, slotDir, writeDurable } from '../slots/index.ts'
 import { serverNameOf } from '../trust/index.ts'
-import { createWeb, Listener, type Web } from '../web/index.ts'
+import { createWeb, Listener, privatePath, type Web } from '../web/index.ts'
 import { type LoadedApp, loadApp } from './app-runner.ts'
 import { advertised, type Home, protectedDigest, readConfig, readHome, Settings } from './home.ts'
 import type { Log } from './log.ts'
@@ -55,7 +54,7 @@ export class Worker {
   #runtime: NodeRuntime | null = null
   #localToken = ''
   #probation = new AbortController()
-  #sockets = 0
+  #private: Awaited<ReturnType<typeof privatePath>> | null = null
 
   constructor(options: WorkerOptions) {
     this.#o = options
@@ -141,7 +140,7 @@ export class Worker {
     this.#web = createWeb(
       webServices(home, settings, this.#localToken, runtime, this.#lifecycle(), end => this.#onStreamsEnd(end), this.#o.log),
     )
-    const forward = this.#forwardPath(home)
+    const forward = await this.#forwardPath(home)
     const { port } = await listener.listen(handle as object, forward)
     runtime.start(last)
     this.#sayListening(settings, port, forward)
@@ -156,12 +155,11 @@ export class Worker {
     this.#o.send({ t: 'listening', url, forward, app, shoal: this.#shoalRunning().version, id8: shortId(this.#loaded().home.key.id) })
   }
 
-  /** Short and relative to the home, since paths of Unix sockets are; a named pipe on Windows. */
-  #forwardPath(home: Home): string {
-    const name = `${process.pid}-${++this.#sockets}`
-    if (process.platform === 'win32') return `\\\\.\\pipe\\shoal-${randomBytes(16).toString('hex')}`
-    mkdirSync(home.paths.run, { recursive: true, mode: 0o700 })
-    return join(relative(process.cwd(), home.paths.run), `${name}.sock`)
+  /** The same for the whole life of this worker: going back must not change where it is reached. */
+  async #forwardPath(home: Home): Promise<string> {
+    await mkdir(home.paths.run, { recursive: true, mode: 0o700 })
+    this.#private ??= await privatePath(home.paths.run)
+    return this.#private.path
   }
 
   async #park(limitMs: number): Promise<void> {
@@ -182,6 +180,7 @@ export class Worker {
     const limit = AbortSignal.timeout(Math.max(1, graceMs))
     await Promise.all([this.#listener?.close(graceMs), this.#runtime?.app?.drain(limit)])
     await this.#runtime?.close()
+    await this.#private?.remove()
     this.#o.exit(0)
   }
 

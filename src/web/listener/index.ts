@@ -1,0 +1,6 @@
+export { Listener, type ListenerOptions } from './listener.ts'
+export type { Who } from './who.ts'
+export type { ListenerLimits } from './limits.ts'
+export type { Certificates } from './servers.ts'
+export { peerProtocol } from './front.ts'
+export { privatePath } from './private-socket.ts'

@@ -1,0 +1,177 @@
+/**
+ * Requests that arrive on the kept connections of a parked worker. Each waits until the next worker listens and is then sent to it
+ * over its private socket; the answer asks the client to come to the public port the next time. If that worker is not there (any
+ * more), the request waits again. Who the client is travels as an address only: never a peer's identity.
+ */
+import { type ClientRequest, type IncomingMessage, request, type ServerResponse } from 'node:http'
+import { refusals, refuse } from './answers.ts'
+import type { Connections } from './connections.ts'
+import { type ListenerLimits, retryAfterSeconds } from './limits.ts'
+
+/** Carries the client's address on the private socket; a client's own header of this name is dropped. */
+export const remoteHeader = 'x-shoal-remote'
+
+interface Held {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  /** Takes it when this worker goes on itself. */
+  readonly serveHere: () => void
+  /** A worker has died over it: it is not tried on a third. */
+  isAgain: boolean
+}
+
+/** RFC 9110 section 7.6.1, and Expect, which this side has answered. Transfer-Encoding of a request stays: it frames the body. */
+const hopByHop = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'upgrade', 'expect', remoteHeader])
+
+function* pairs(raw: readonly string[]): Generator<readonly [string, string]> {
+  for (let i = 0; i + 1 < raw.length; i += 2) yield [raw[i] ?? '', raw[i + 1] ?? '']
+}
+
+function endToEnd(raw: readonly string[], alsoDropped?: string): string[] {
+  const named = [...pairs(raw)]
+    .filter(([name]) => name.toLowerCase() === 'connection')
+    .flatMap(([, value]) => value.toLowerCase().split(/\s*,\s*/))
+  const dropped = (name: string): boolean =>
+    hopByHop.has(name) || name === alsoDropped || (named.includes(name) && name !== 'transfer-encoding')
+  return [...pairs(raw)].filter(([name]) => !dropped(name.toLowerCase())).flat()
+}
+
+const hasBody = (req: IncomingMessage): boolean =>
+  req.headers['content-length'] !== undefined || req.headers['transfer-encoding'] !== undefined
+const isSafe = (req: IncomingMessage): boolean => (req.method === 'GET' || req.method === 'HEAD') && !hasBody(req)
+
+/** Null: the request has characters that Node reads but does not write. */
+function openOnward(req: IncomingMessage, socketPath: string): ClientRequest | null {
+  const headers = [...endToEnd(req.rawHeaders), remoteHeader, req.socket.remoteAddress ?? '']
+  try {
+    return request({ socketPath, agent: false, method: req.method ?? 'GET', path: req.url ?? '/', headers })
+  } catch {
+    return null
+  }
+}
+
+export class LateRequests {
+  readonly #waiting = new Map<Held, NodeJS.Timeout>()
+  readonly #connections: Connections
+  readonly #limits: ListenerLimits
+  #path: string | null = null
+  #isHere = true
+  #isOver = false
+
+  constructor(connections: Connections, limits: ListenerLimits) {
+    this.#connections = connections
+    this.#limits = limits
+  }
+
+  get count(): number {
+    return this.#waiting.size
+  }
+
+  /** From now on requests wait. */
+  begin(): void {
+    this.#path = null
+    this.#isHere = false
+  }
+
+  /** From now on they go there. */
+  forward(path: string): void {
+    this.#path = path
+    for (const held of [...this.#waiting.keys()]) this.#send(this.#take(held), path)
+  }
+
+  /** This worker serves again. */
+  end(): void {
+    this.#path = null
+    this.#isHere = true
+    for (const held of [...this.#waiting.keys()]) this.#take(held).serveHere()
+  }
+
+  /** Nobody will come: answers all that wait. */
+  giveUp(): void {
+    this.#isOver = true
+    for (const held of [...this.#waiting.keys()]) this.#refuse(this.#take(held), refusals.parked(retryAfterSeconds))
+  }
+
+  hold(req: IncomingMessage, res: ServerResponse, serveHere: () => void): void {
+    const held: Held = { req, res, serveHere, isAgain: false }
+    res.once('close', () => this.#take(held))
+    this.#route(held)
+  }
+
+  #route(held: Held): void {
+    if (this.#isHere) held.serveHere()
+    else if (this.#path !== null) this.#send(held, this.#path)
+    else this.#wait(held)
+  }
+
+  #wait(held: Held): void {
+    const giveUp = (): void => this.#refuse(this.#take(held), refusals.parked(retryAfterSeconds))
+    if (this.#isOver) giveUp()
+    else if (this.#waiting.size >= this.#limits.maxHeld) this.#refuse(held, refusals.tooMany(retryAfterSeconds))
+    else this.#waiting.set(held, setTimeout(giveUp, this.#limits.holdMs))
+  }
+
+  #take(held: Held): Held {
+    clearTimeout(this.#waiting.get(held))
+    this.#waiting.delete(held)
+    return held
+  }
+
+  #refuse(held: Held, refusal: Parameters<typeof refuse>[1]): void {
+    this.#connections.closeAfter(held.res)
+    refuse(held.res, refusal)
+  }
+
+  #send(held: Held, socketPath: string): void {
+    const { req, res } = held
+    const onward = openOnward(req, socketPath)
+    if (onward === null) {
+      this.#refuse(held, refusals.unreadable)
+      return
+    }
+    let isConnected = false
+    let isOver = false
+    onward.once('socket', socket => {
+      // Only now: a body that was given to a connection that never came about would be lost to the next try.
+      socket.once('connect', () => {
+        isConnected = true
+        onward.flushHeaders()
+        req.pipe(onward)
+      })
+    })
+    const drop = (): void => void onward.destroy()
+    res.once('close', drop)
+    onward.once('response', answer => {
+      isOver = true
+      this.#relay(answer, res)
+    })
+    // After the answer has begun it speaks for itself: a worker may answer and close before it has read the whole body.
+    onward.on('error', () => {
+      if (isOver) return
+      isOver = true
+      res.removeListener('close', drop)
+      this.#failed(held, onward, isConnected)
+    })
+  }
+
+  #failed(held: Held, onward: ClientRequest, wasConnected: boolean): void {
+    held.req.unpipe(onward)
+    if (held.res.destroyed) return
+    const mayRepeat = !wasConnected || (isSafe(held.req) && !held.isAgain)
+    if (wasConnected) held.isAgain = true
+    // It does not knock again by itself: another word of the supervisor is sure to come.
+    if (!mayRepeat) this.#refuse(held, refusals.lost(retryAfterSeconds))
+    else if (this.#isHere) held.serveHere()
+    else this.#wait(held)
+  }
+
+  #relay(answer: IncomingMessage, res: ServerResponse): void {
+    if (res.destroyed) return void answer.destroy()
+    this.#connections.closeAfter(res)
+    res.writeHead(answer.statusCode ?? 502, answer.statusMessage ?? '', endToEnd(answer.rawHeaders, 'transfer-encoding'))
+    res.flushHeaders()
+    // The client sees an answer that is cut, which is what happened. (When the client goes, `drop` ends the other side.)
+    answer.once('error', () => void res.destroy())
+    answer.pipe(res)
+  }
+}

@@ -1,0 +1,20 @@
+/** Who asks, as the door proves it: which server the request came by, and a peer’s certificate. What they may do is decided elsewhere. */
+import type { IncomingMessage } from 'node:http'
+import { TLSSocket } from 'node:tls'
+import { takeRemote } from './private-socket.ts'
+
+/** Who asks. `remote` is the client's address. A peer's certificate is proven by the fleet's CA, but not yet to be a member's. */
+export type Who =
+  | { readonly kind: 'people'; readonly remote: string }
+  | { readonly kind: 'peer'; readonly remote: string; readonly cert: Buffer }
+  /** A person's request that arrived at the parked worker; it came by TLS. */
+  | { readonly kind: 'forwarded'; readonly remote: string }
+
+/** Null: a peer's connection without a certificate, which the TLS server lets nobody have. */
+export function whoAsks(req: IncomingMessage, kind: Who['kind']): Who | null {
+  if (kind === 'forwarded') return { kind, remote: takeRemote(req) }
+  const remote = req.socket.remoteAddress ?? ''
+  if (kind === 'people') return { kind, remote }
+  const cert = req.socket instanceof TLSSocket ? req.socket.getPeerX509Certificate()?.raw : undefined
+  return cert === undefined ? null : { kind, remote, cert }
+}
