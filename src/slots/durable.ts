@@ -1,0 +1,146 @@
+/**
+ * Durable writes: beside, fsync, rename, fsync the folder. After a power cut a file is the old one or the new one, never a part.
+ * On Windows a rename over a file that somebody has open fails (EPERM, EBUSY, EACCES): it is tried again. A full disk is DISK_FULL.
+ */
+import { randomBytes } from 'node:crypto'
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { open, rename, rm, statfs } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { ShoalError, systemCodeOf } from '../model/index.ts'
+import { renameRetryMs } from './limits.ts'
+
+/** What a durable write asks of the disk; tests give one that fails. */
+export interface Disk {
+  /** Makes a new file and fsyncs it. */
+  readonly writeNew: (path: string, bytes: string | Uint8Array, mode: number) => Promise<void>
+  readonly rename: (from: string, to: string) => Promise<void>
+  readonly syncFolder: (path: string) => Promise<void>
+  readonly remove: (path: string) => Promise<void>
+  readonly wait: (ms: number) => Promise<unknown>
+}
+
+/** The same, for the supervisor, whose next step must not be taken before the write is done. */
+export interface DiskSync {
+  readonly writeNew: (path: string, bytes: string | Uint8Array, mode: number) => void
+  readonly rename: (from: string, to: string) => void
+  readonly syncFolder: (path: string) => void
+  readonly remove: (path: string) => void
+  readonly wait: (ms: number) => void
+}
+
+const hasFolderSync = process.platform !== 'win32'
+
+export const realDisk: Disk = {
+  writeNew: async (path, bytes, mode) => {
+    await using file = await open(path, 'wx', mode)
+    await file.writeFile(bytes)
+    await file.sync()
+  },
+  rename,
+  syncFolder: async path => {
+    if (!hasFolderSync) return
+    await using folder = await open(path, 'r')
+    await folder.sync()
+  },
+  remove: path => rm(path, { force: true }),
+  wait,
+}
+
+const withFile = (path: string, flags: string, mode: number, use: (fd: number) => void): void => {
+  const fd = openSync(path, flags, mode)
+  try {
+    use(fd)
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+export const realDiskSync: DiskSync = {
+  writeNew: (path, bytes, mode) => withFile(path, 'wx', mode, fd => writeFileSync(fd, bytes)),
+  rename: renameSync,
+  syncFolder: path => {
+    if (hasFolderSync) withFile(path, 'r', 0, () => undefined)
+  },
+  remove: path => rmSync(path, { force: true }),
+  wait: ms => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms),
+}
+
+const isHeldOpen = (error: unknown): boolean => ['EPERM', 'EBUSY', 'EACCES'].includes(systemCodeOf(error) ?? '')
+const besideOf = (path: string): string => `${path}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`
+
+function explained(error: unknown, path: string): unknown {
+  const code = systemCodeOf(error)
+  if (code !== 'ENOSPC' && code !== 'EDQUOT') return error
+  return new ShoalError('DISK_FULL', `${path}: cannot be written, no space is left on the disk (${code})`, { cause: error })
+}
+
+/** Renames a file or folder and fsyncs the folder that it is in then. Tries for 2 s while the old one is held open. */
+export async function renameDurable(from: string, to: string, disk: Disk = realDisk): Promise<void> {
+  for (let tries = 0; ; tries++) {
+    try {
+      await disk.rename(from, to)
+      break
+    } catch (error) {
+      const ms = renameRetryMs[tries]
+      if (ms === undefined || !isHeldOpen(error)) throw explained(error, to)
+      await disk.wait(ms)
+    }
+  }
+  await disk.syncFolder(dirname(to))
+}
+
+/**
+ * Replaces a file whole, or makes it. `mode` counts only for the new file, which takes the place of the old one.
+ * @throws ShoalError DISK_FULL; the old file is untouched then
+ */
+export async function writeDurable(path: string, bytes: string | Uint8Array, mode = 0o644, disk: Disk = realDisk): Promise<void> {
+  const beside = besideOf(path)
+  try {
+    await disk.writeNew(beside, bytes, mode)
+    await renameDurable(beside, path, disk)
+  } catch (error) {
+    await disk.remove(beside).catch(() => undefined) // the first error is the one to tell
+    throw explained(error, path)
+  }
+}
+
+function renameRetrying(from: string, to: string, disk: DiskSync): void {
+  for (let tries = 0; ; tries++) {
+    try {
+      disk.rename(from, to)
+      return
+    } catch (error) {
+      const ms = renameRetryMs[tries]
+      if (ms === undefined || !isHeldOpen(error)) throw error
+      disk.wait(ms)
+    }
+  }
+}
+
+/** Like writeDurable, and done when it returns. Blocks the event loop: for small files of processes that serve nobody. */
+export function writeDurableSync(path: string, bytes: string | Uint8Array, mode = 0o644, disk: DiskSync = realDiskSync): void {
+  const beside = besideOf(path)
+  try {
+    disk.writeNew(beside, bytes, mode)
+    renameRetrying(beside, path, disk)
+    disk.syncFolder(dirname(path))
+  } catch (error) {
+    try {
+      disk.remove(beside)
+    } catch {
+      // The first error is the one to tell.
+    }
+    throw explained(error, path)
+  }
+}
+
+/** Removes a file or a whole folder; that it is not there is no error. Tries again while Windows holds something of it open. */
+export const removeTree = (path: string): Promise<void> => rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 })
+
+/** Bytes that this process may still write to the disk that holds `path`. */
+export async function freeBytes(path: string): Promise<number> {
+  const { bavail, bsize } = await statfs(path)
+  return bavail * bsize
+}

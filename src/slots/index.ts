@@ -1,0 +1,17 @@
+/** The slots room: a home's paths, its slots, current.json, and writes that survive a power cut. */
+export { installBuiltIn } from './builtin.ts'
+export {
+  type Disk,
+  type DiskSync,
+  freeBytes,
+  realDisk,
+  realDiskSync,
+  removeTree,
+  renameDurable,
+  writeDurable,
+  writeDurableSync,
+} from './durable.ts'
+export { digestOfFiles, type ListedFile, verifySlot } from './files.ts'
+export { type HomePaths, homePaths } from './paths.ts'
+export { builtInCurrent, readCurrent, writeCurrent } from './pointer.ts'
+export { entryOf, nodeBinaryOf, nodePackageName, pruneSlots, readSlotManifest, slotDir, thisPlatform } from './slot.ts'

@@ -1,0 +1,16 @@
+/** Limits of the slots room. */
+
+/** How long a rename is tried again while somebody holds the old file open (Windows: indexers, virus scanners): in all about 2 s. */
+export const renameRetryMs: readonly number[] = [10, 20, 30, 50, 50, 100, 100, 200, 200, 300, 400, 500]
+/** Files of a program that are hashed and linked at once; more only fills the thread pool's queue. */
+export const filesAtOnce = 16
+/** Bytes read at once while a file is hashed. */
+export const hashChunkBytes = 1 << 20
+/** Files that are hashed whole in memory; the Node.js binary is not. */
+export const wholeFileBytes = 4 << 20
+/** Characters of current.json and of its copy; a real one has about 3,000. */
+export const maxCurrentLength = 65_536
+/** Characters of files.json: 20,000 files. */
+export const maxFileListLength = 4 << 20
+/** Age at which a half-made slot is litter: nothing takes that long to stage. */
+export const litterAgeMs = 3_600_000

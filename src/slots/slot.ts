@@ -1,0 +1,83 @@
+/** What stands in a slot's folder: its manifest, its entry, its Node.js. And which slots may go. */
+import { existsSync, readFileSync } from 'node:fs'
+import { readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Digest, type Manifest, messageOf, parseJson, parseManifest, ShoalError, systemCodeOf } from '../model/index.ts'
+import { removeTree, renameDurable } from './durable.ts'
+import { litterAgeMs } from './limits.ts'
+import { homePaths } from './paths.ts'
+import { readCurrent } from './pointer.ts'
+
+export const slotDir = (home: string, digest: Digest): string => join(homePaths(home).slots, digest)
+
+/** @throws ShoalError HOME_DAMAGED if shoal.json is missing or cannot be parsed */
+export function readSlotManifest(dir: string): Manifest {
+  const path = join(dir, 'shoal.json')
+  try {
+    return parseManifest(parseJson(readFileSync(path, 'utf8'), path))
+  } catch (cause) {
+    throw new ShoalError('HOME_DAMAGED', `${path}: ${systemCodeOf(cause) ?? messageOf(cause)}`, { cause })
+  }
+}
+
+/** The platform of this process as packages name it: `linux-x64`, `linuxmusl-x64`, `win32-x64`, `darwin-arm64`. */
+export function thisPlatform(): string {
+  return `${process.platform}${isMusl() ? 'musl' : ''}-${process.arch}`
+}
+
+function isMusl(): boolean {
+  if (process.platform !== 'linux') return false
+  const report: unknown = process.report.getReport()
+  if (typeof report !== 'object' || report === null || !('header' in report)) return false
+  const { header } = report
+  return typeof header === 'object' && header !== null && !('glibcVersionRuntime' in header)
+}
+
+/** Name of the npm package that carries Node.js for this machine. */
+export const nodePackageName = (): string => `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`
+const nodeFile = process.platform === 'win32' ? 'node.exe' : 'node'
+
+/** The Node.js that a slot or a checkout brings along for this machine; null: none. */
+export function nodeBinaryOf(dir: string): string | null {
+  const places = [join(dir, 'bin', nodeFile), join(dir, 'node_modules', nodePackageName(), 'bin', nodeFile)]
+  return places.find(path => existsSync(path)) ?? null
+}
+
+/** The module that loader and supervisor start: source, or compiled as it is shipped. null: not a slot of kind `shoal`. */
+export function entryOf(dir: string): string | null {
+  return [join(dir, 'src', 'entry.ts'), join(dir, 'src', 'entry.js')].find(path => existsSync(path)) ?? null
+}
+
+/**
+ * Removes all slots but those in `keep` and those that current.json names, and what is left of half-made ones.
+ * A slot leaves under another name first, so that no half of one ever has its digest; what Windows holds open goes next time.
+ * @returns names of what was removed
+ */
+export async function pruneSlots(home: string, keep: Iterable<Digest>, now = Date.now()): Promise<readonly string[]> {
+  const current = readCurrent(home)
+  const kept = new Set<string>(keep)
+  for (const each of [current?.app, current?.shoal, current?.builtIn, current?.previous?.app, current?.previous?.shoal]) {
+    if (each !== undefined && each !== null) kept.add(each)
+  }
+  const { slots } = homePaths(home)
+  const removed: string[] = []
+  for (const entry of await readdir(slots, { withFileTypes: true })) {
+    if (!entry.isDirectory() || kept.has(entry.name)) continue
+    const isLitter = entry.name.startsWith('.')
+    if (isLitter && now - (await stat(join(slots, entry.name))).mtimeMs < litterAgeMs) continue
+    if (await removeSlot(slots, entry.name, isLitter)) removed.push(entry.name)
+  }
+  return removed
+}
+
+async function removeSlot(slots: string, name: string, isLitter: boolean): Promise<boolean> {
+  const leaving = isLitter ? name : `.gone-${name}`
+  try {
+    if (!isLitter) await renameDurable(join(slots, name), join(slots, leaving))
+    await removeTree(join(slots, leaving))
+    return true
+  } catch (error) {
+    if (['EPERM', 'EBUSY', 'EACCES', 'ENOTEMPTY'].includes(systemCodeOf(error) ?? '')) return false
+    throw error
+  }
+}

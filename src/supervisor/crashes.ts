@@ -1,0 +1,51 @@
+/** Workers that end or stall when no switch is being tried: start again with back-off; too often in the window means safe mode. */
+import * as limits from './limits.ts'
+import type { Turn } from './turn.ts'
+import type { Worker } from './state.ts'
+
+/** Codes that no other slot and no other try would cure: the start ends with them. */
+const blockers: readonly string[] = ['PORT_IN_USE', 'KEY_FILE_MODE', 'HOME_DAMAGED', 'HOME_EMPTY', 'ALREADY_RUNNING', 'NODE_VERSION']
+
+/** The main worker is gone: plans the next. */
+export function scheduleRestart(turn: Turn, ended: Worker): void {
+  const wasSteady = turn.now - ended.servingSince >= limits.steadyMs
+  const backoffMs = wasSteady ? 0 : turn.state.backoffMs
+  const waitMs = backoffMs === 0 ? limits.firstBackoffMs : Math.min(backoffMs * 2, limits.maxBackoffMs)
+  turn.set({ mainId: null, backoffMs: waitMs, restartAt: turn.now + waitMs })
+}
+
+/** Counts against the running slots. */
+export function strike(turn: Turn, weight: number, why: string): void {
+  turn.log(`worker failed: ${why}`)
+  const recent = turn.state.strikes.filter(s => s.at > turn.now - limits.strikeWindowMs)
+  const strikes = [...recent, { at: turn.now, weight }]
+  turn.set({ strikes })
+  if (strikes.reduce((sum, s) => sum + s.weight, 0) < limits.maxStrikes) return
+  const { current, isAnnounced } = turn.state
+  if (current.state !== 'safe') {
+    turn.save({ ...current, state: 'safe' })
+    turn.set({ strikes: [], backoffMs: 0 })
+    turn.log('safe mode: the app stays out')
+  } else if (!isAnnounced) {
+    turn.log('the worker does not start even without the app')
+    beginStop(turn, 1)
+  }
+}
+
+/** The main worker says itself that it cannot be the node. */
+export function condemnMain(turn: Turn, worker: Worker, code: string, message: string): void {
+  if (!turn.state.isAnnounced && blockers.includes(code)) {
+    turn.emit({ kind: 'blocked', code, message })
+    beginStop(turn, 1)
+    return
+  }
+  turn.kill(worker)
+  strike(turn, 1, `${code}: ${message}`)
+}
+
+/** Everything drains and ends; the supervisor exits with the code when the last worker has. */
+export function beginStop(turn: Turn, code: number): void {
+  if (turn.state.stopping !== null) return
+  turn.set({ stopping: code, restartAt: Infinity })
+  for (const worker of turn.state.workers) turn.retire(worker)
+}

@@ -1,0 +1,52 @@
+/** Limits of the supervisor. Times in milliseconds. */
+import { readyTimeoutMs } from '../model/index.ts'
+
+/** A worker started after the node has served once: time to say `ready`, and from `go` to `listening`. */
+export const loadLimitMs = readyTimeoutMs
+/**
+ * Before it has served: the first worker has until then, counted from the start of the supervisor, whoever follows it (the old
+ * release, or safe mode) at least `firstChanceMs`. Together less than the 60 s that the loader gives a start.
+ */
+export const firstServeMs = 40_000
+export const firstChanceMs = 15_000
+/** What is in flight at `park` may take this long. */
+export const parkLimitMs = 2000
+/** No `parked` by then: the worker is killed. Leaves time to close the app after what was in flight. */
+export const parkDeadlineMs = 5000
+/** Probation may last this much longer than asked for, `go` included; then the node goes back. */
+export const probationSlackMs = 30_000
+/** A parked worker lives at least this long, so that its idle clients close first: keep-alive 5 s, Node's buffer 1 s, reserve. */
+export const retireAfterMs = 6500
+/** Time to drain at `stop`; then again `killAfterMs` until it is killed. */
+export const stopGraceMs = 5000
+export const killAfterMs = 2000
+/** A worker that was never the node has nothing to drain. */
+export const dismissGraceMs = 500
+/** No `beat` for so long: its event loop stands still. */
+export const silentMs = 20_000
+/** A wake-up that comes this late means that the machine slept, not that the workers did. */
+export const sleptMs = 2000
+/** Exits within the window weigh 1, stalls 2, a stall while starting all: at `maxStrikes` the app stays out (safe mode). */
+export const strikeWindowMs = 60_000
+export const maxStrikes = 5
+export const stallWeight = 2
+/** Wait before a crashed worker is started again: doubles from the first to the second, and starts anew after a minute of service. */
+export const firstBackoffMs = 100
+export const maxBackoffMs = 30_000
+export const steadyMs = 60_000
+/** Starts of the supervisor that find the same trial open; then the node goes back. */
+export const maxTrialStarts = 2
+/** A write of current.json that failed is tried again after this. */
+export const saveAgainMs = 1000
+/** Lines of a worker's output that are kept for the report of a failure, and characters of each. */
+export const tailLines = 20
+export const tailLineLength = 500
+/** Characters of one line of a worker's output; the rest of it is cut. */
+export const maxLineLength = 8192
+/** logs/node.log: bytes of one file, files in all, bytes that wait for a slow disk before lines are dropped. */
+export const logFileBytes = 5 << 20
+export const logFiles = 3
+export const logQueueBytes = 1 << 20
+/** A worker whose supervisor was killed has this long to drain by itself; then the next supervisor ends it. */
+export const leftoverGraceMs = 6000
+export const leftoverPollMs = 25

@@ -1,0 +1,140 @@
+/**
+ * The supervisor as a process: arguments, the home, the port, signals, the loader. Everything it decides is in machine.ts.
+ * To the loader it says (frozen): `{ t: 'ready' }` when the node serves; `{ t: 'blocked', code, message }` when it cannot start for a
+ * reason that no other slot would cure.
+ */
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import {
+  type Code,
+  codeOf,
+  type Config,
+  type Current,
+  messageOf,
+  parseAddress,
+  parseConfig,
+  parseDigest,
+  parseJson,
+  ShoalError,
+  systemCodeOf,
+} from '../model/index.ts'
+import { type HomePaths, homePaths, readCurrent } from '../slots/index.ts'
+import { Driver } from './driver.ts'
+import { checkKeyModes } from './key-modes.ts'
+import { LogFile } from './log-file.ts'
+import { becomeOnlyOne, type Registry } from './only-one.ts'
+import { bindAddress, type BoundHandle } from './socket.ts'
+import { initialState } from './state.ts'
+
+/** Another slot would meet the same: the loader ends instead of trying it. */
+const blockers: readonly Code[] = [
+  'PORT_IN_USE',
+  'ALREADY_RUNNING',
+  'KEY_FILE_MODE',
+  'HOME_DAMAGED',
+  'HOME_EMPTY',
+  'NOT_ALLOWED',
+  'BAD_REQUEST',
+  'BAD_VERSION',
+]
+
+/**
+ * Runs the node of a home until it is stopped; the process ends inside. Exit codes: 0 stopped, 1 failed, 75 start me again.
+ * @param argv `--home DIR`, and from the loader `--slot DIGEST`, the slot that this supervisor comes from
+ */
+export async function supervise(argv: readonly string[]): Promise<void> {
+  const log: { file: LogFile | null } = { file: null }
+  process.stdout.on('error', () => undefined) // a terminal that is gone ends no node
+  process.stderr.on('error', () => undefined)
+  const say = (line: string): void => {
+    process.stderr.write(`${line}\n`)
+    log.file?.write(line)
+  }
+  try {
+    await begin(argv, say, log)
+  } catch (error) {
+    say(`${codeOf(error)}: ${messageOf(error)}`)
+    log.file?.flushSync()
+    if (blockers.includes(codeOf(error))) await tellLoader({ t: 'blocked', code: codeOf(error), message: messageOf(error) })
+    process.exit(1)
+  }
+}
+
+async function begin(argv: readonly string[], say: (line: string) => void, log: { file: LogFile | null }): Promise<void> {
+  const hadLoader = process.send !== undefined
+  const { values } = parseArgs({ args: [...argv], options: { home: { type: 'string' }, slot: { type: 'string' } } })
+  const paths = homePaths(values.home ?? '.')
+  const current = openHome(paths)
+  const config = readConfig(paths)
+  checkKeyModes(paths)
+  const registry = await becomeOnlyOne(paths)
+  log.file = new LogFile(paths.nodeLog)
+  const bound = await bindOrRelease(config, registry)
+  const driver = new Driver(initialState(current, values.slot === undefined ? null : parseDigest(values.slot)), {
+    home: paths.home,
+    bound,
+    ticketKeys: randomBytes(48).toString('base64'),
+    note: registry.note,
+    say,
+    announce: line => {
+      process.stdout.write(`${line}\n`)
+      void tellLoader({ t: 'ready' })
+    },
+    blocked: (code, message) => {
+      say(`${code}: ${message}`)
+      void tellLoader({ t: 'blocked', code, message })
+    },
+    exit: code => {
+      bound.close()
+      registry.release()
+      log.file?.flushSync()
+      process.exit(code)
+    },
+  })
+  takeOrders(() => driver.dispatch({ kind: 'stop' }))
+  if (hadLoader && !process.connected)
+    driver.dispatch({ kind: 'stop' }) // it died before anybody listened for that
+  else driver.dispatch({ kind: 'start' })
+}
+
+function openHome(paths: HomePaths): Current {
+  const current = readCurrent(paths.home)
+  if (current === null) throw new ShoalError('HOME_EMPTY', `${paths.home}: is no node yet`)
+  process.chdir(paths.home)
+  return current
+}
+
+function readConfig(paths: HomePaths): Config {
+  try {
+    return parseConfig(parseJson(readFileSync(paths.config, 'utf8'), paths.config), paths.config)
+  } catch (cause) {
+    if (cause instanceof ShoalError) throw cause
+    throw new ShoalError('HOME_DAMAGED', `${paths.config}: cannot be read (${systemCodeOf(cause) ?? messageOf(cause)})`, { cause })
+  }
+}
+
+async function bindOrRelease(config: Config, registry: Registry): Promise<BoundHandle> {
+  try {
+    return await bindAddress(parseAddress(config.listen, 'config.json.listen'))
+  } catch (error) {
+    registry.release()
+    throw error
+  }
+}
+
+/** Signals on POSIX, Ctrl+C anywhere; the loader by message, and by its death. */
+function takeOrders(stop: () => void): void {
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+  process.on('disconnect', stop)
+  process.on('message', (message: unknown) => {
+    if (typeof message === 'object' && message !== null && 't' in message && message.t === 'stop') stop()
+  })
+}
+
+const tellLoader = (message: object): Promise<void> =>
+  new Promise(resolve => {
+    if (process.connected && process.send !== undefined) process.send(message, undefined, {}, () => resolve())
+    else resolve()
+  })
