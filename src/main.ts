@@ -1,5 +1,5 @@
 /** Wires the worker to its supervisor: messages in, messages out, one beat a second. The one place that touches the process. */
-import { messageOf, parseToWorker } from './model/index.ts'
+import { type FromWorker, messageOf, parseToWorker } from './model/index.ts'
 import { jsonLog } from './node/log.ts'
 import { Worker } from './node/worker.ts'
 
@@ -17,10 +17,13 @@ export async function work(argv: readonly string[]): Promise<void> {
     line => process.stderr.write(line),
     () => new Date(),
   )
+  const tell = (message: FromWorker): void => {
+    if (process.connected) process.send?.(message)
+  }
   const worker = new Worker({
     home,
     log,
-    send: message => void (process.connected && process.send?.(message)),
+    send: message => tell(message),
     exit: code => process.exit(code),
   })
   // Ctrl-C reaches the whole group; who stops whom is the supervisor's business.
@@ -37,6 +40,6 @@ export async function work(argv: readonly string[]): Promise<void> {
       log('message not understood', { error: messageOf(error) })
     }
   })
-  setInterval(() => void (process.connected && process.send?.({ t: 'beat' })), beatMs)
+  setInterval(() => tell({ t: 'beat' }), beatMs)
   await queue
 }

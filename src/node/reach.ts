@@ -1,11 +1,11 @@
 /**
  * Whom this node reaches: over its own links, or over those that other members say they have. For display, plans and `stalled`; never for a gate.
  */
-import { factKey, type NodeId, parseJson, parseLinksBody } from '../model/index.ts'
+import { factKey, type NodeId, parseJson, parseLinksBody, parseStatusBody } from '../model/index.ts'
 import type { Replica } from '../rollout/index.ts'
 import type { Reach } from '../web/index.ts'
 
-/** ms in which a node that closed its links to change over still counts as reached. */
+/** ms in which a node that closed its links to switch still counts as reached. */
 const changeOverMs = 10_000
 /** WebSocket close code of a restart. */
 const restartCode = 1012
@@ -40,7 +40,7 @@ export class Reachability {
   readonly reach = (node: NodeId): Reach => {
     if (node === this.#replica.self) return 'self'
     const linked = this.#linked()
-    if (linked.includes(node) || this.#now() - (this.#changingOver.get(node) ?? -Infinity) < changeOverMs) return 'direct'
+    if (linked.includes(node) || this.#isChangingOver(node)) return 'direct'
     return this.#isReachedOver(node, linked) ? 'via' : 'lost'
   }
 
@@ -48,6 +48,14 @@ export class Reachability {
     if (node === this.#replica.self || this.#linked().includes(node)) return 0
     const at = this.#heardAt.get(node)
     return at === undefined ? 0 : Math.round(this.#now() - at)
+  }
+
+  /** It said that it switches, and closed its links for that: it is back in a moment. */
+  #isChangingOver(node: NodeId): boolean {
+    const closedAt = this.#changingOver.get(node)
+    if (closedAt === undefined || this.#now() - closedAt >= changeOverMs) return false
+    const fact = this.#replica.registers.get(factKey({ kind: 'status', owner: node, name: '' }))
+    return fact !== undefined && ['switching', 'probation'].includes(parseStatusBody(parseJson(fact.body, 'status')).step)
   }
 
   #isReachedOver(wanted: NodeId, linked: readonly NodeId[]): boolean {

@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Logger, RunningApp } from '../app/index.ts'
+import type { Mesh, MeshNews } from '../mesh/index.ts'
 
 import {
   type Digest,
@@ -30,7 +31,7 @@ import { confirmData, type LoadedApp, runApp } from './app-runner.ts'
 import { conditionFor } from './condition.ts'
 import { advertised, type Home, protectedDigest, type Settings } from './home.ts'
 import type { Log } from './log.ts'
-import { type Effect, type Mesh, openMesh } from './mesh.ts'
+import { openMesh } from './mesh.ts'
 import { PeerHttp } from './peer-http.ts'
 import { keepRoom } from './room.ts'
 import { Reachability } from './reach.ts'
@@ -100,7 +101,7 @@ export class NodeRuntime {
     )
     this.#http = new PeerHttp(o.home, peer => this.addressesOf(peer))
     this.packageServer = createPackageServer({ store: packages, maxUploads: o.settings.config.limits.uploads })
-    this.mesh = openMesh(this.replica, o, effect => this.#onEffect(effect))
+    this.mesh = openMesh(this.replica, o, news => this.#onNews(news))
     this.status = new StatusBoard({
       running: () => this.running(),
       health: () => (o.isSafe ? 'safe-mode' : this.#illness >= illAfter ? 'degraded' : 'ok'),
@@ -230,36 +231,36 @@ export class NodeRuntime {
     if (was !== this.#illness >= illAfter && this.#life === 'ok') this.status.say()
   }
 
-  #onEffect(effect: Effect): void {
-    switch (effect.t) {
+  #onNews(news: MeshNews): void {
+    switch (news.t) {
       case 'store':
-        this.store.saveFacts(effect.facts, effect.durable)
+        this.store.saveFacts(news.facts, news.durable)
         return
       case 'changed':
-        this.#learned(effect.facts)
+        this.#learned(news.facts)
         return
       case 'linkUp':
-        this.reach.linkUp(effect.peer)
+        this.reach.linkUp(news.peer)
         this.#linksChanged()
         return
       case 'linkDown':
-        this.reach.linkDown(effect.peer, effect.code)
+        this.reach.linkDown(news.peer, news.code)
         this.#linksChanged()
         return
       case 'refused':
         this.#o.log('fact refused', {
-          from: effect.peer,
-          kind: effect.fact.kind,
-          owner: effect.fact.owner,
-          code: effect.code,
-          message: effect.message,
+          from: news.peer,
+          kind: news.fact.kind,
+          owner: news.fact.owner,
+          code: news.code,
+          message: news.message,
         })
         return
       case 'alarm':
-        this.#o.log('alarm', { ...effect.alarm })
-        if (effect.alarm.alarm === 'ahead') this.#raiseEpoch(effect.alarm.epoch)
+        this.#o.log('alarm', { ...news.alarm })
+        if (news.alarm.alarm === 'ahead') this.#raiseEpoch(news.alarm.epoch)
         return
-      default:
+      case 'synced':
         return
     }
   }

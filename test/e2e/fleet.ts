@@ -3,8 +3,9 @@
  * mocked; what a test waits for it asks the nodes for.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:https'
+import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
@@ -18,16 +19,52 @@ export interface CliResult {
   readonly stdout: string
   readonly stderr: string
   /** stdout as JSON. */
-  json(): any
+  json(): Answer
+}
+
+/** A node as the contract shows it, as far as the tests look. */
+export interface NodeAnswer {
+  readonly id: string
+  readonly name: string
+  readonly self: boolean
+  readonly reach: string
+  readonly outcome: string | null
+  readonly reason: { readonly code: string } | null
+}
+
+interface RolloutAnswer {
+  readonly id: string
+  readonly release: string
+  readonly state: string
+  readonly waves: readonly { readonly state: string; readonly confirmed: number }[]
+  readonly nodes: readonly NodeAnswer[]
+}
+
+/** What commands and routes answer: each has some of these keys. */
+interface Answer extends NodeAnswer, RolloutAnswer {
+  readonly id: string
+  readonly nodes: readonly NodeAnswer[]
+  readonly rollouts: readonly RolloutAnswer[]
+  readonly releases: readonly { readonly name: string; readonly version: string; readonly nodes: number }[]
+  readonly peers: readonly { readonly pinned: boolean; readonly reach: string }[]
+  readonly tests: readonly { readonly ok: boolean; readonly step: string | null }[]
+  readonly operators: readonly { readonly name: string }[]
+  readonly token: string
+  readonly role: string
+  readonly passphrase: string
+  readonly error: { readonly code: string }
 }
 
 const environment = (): NodeJS.ProcessEnv => {
-  const { NODE_OPTIONS: _options, NODE_V8_COVERAGE: _coverage, ...env } = process.env
-  return { ...Object.fromEntries(Object.entries(env).filter(([key]) => !key.startsWith('TAP'))), SHOAL_PASSPHRASE: passphrase }
+  const inherited = Object.entries(process.env).filter(([key]) => !/^(TAP|NODE_OPTIONS|NODE_V8_COVERAGE)/.test(key))
+  return { ...Object.fromEntries(inherited), SHOAL_PASSPHRASE: passphrase }
 }
 
 /** Runs the command to its end. */
-export function shoal(args: readonly string[], options: { readonly stdin?: string; readonly env?: Record<string, string>; readonly timeoutMs?: number } = {}): Promise<CliResult> {
+export function shoal(
+  args: readonly string[],
+  options: { readonly stdin?: string; readonly env?: Record<string, string>; readonly timeoutMs?: number } = {},
+): Promise<CliResult> {
   return new Promise(done => {
     const child = execFile(
       process.execPath,
@@ -35,7 +72,7 @@ export function shoal(args: readonly string[], options: { readonly stdin?: strin
       { env: { ...environment(), ...options.env }, timeout: options.timeoutMs ?? 120_000, maxBuffer: 64 << 20 },
       (error, stdout, stderr) => {
         const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 255
-        done({ code, stdout, stderr, json: () => JSON.parse(stdout) })
+        done({ code, stdout, stderr, json: () => JSON.parse(stdout) as Answer })
       },
     )
     child.stdin?.end(options.stdin ?? '')
@@ -89,7 +126,7 @@ export class TestNode {
     })
     const config = JSON.parse(readFileSync(join(this.home, 'instance/config.json'), 'utf8'))
     this.port = Number(config.listen.split(':').at(-1))
-    this.id = (await this.self()).id
+    this.id = (await this.api('nodes/self')).id
   }
 
   async stop(): Promise<number | null> {
@@ -122,16 +159,18 @@ export class TestNode {
     return this.child?.pid === undefined ? [] : treeOf(this.child.pid)
   }
 
-  async self(): Promise<any> {
-    const { json, code, stderr } = await this.cli(['status', '--json'])
-    if (code !== 0) throw new Error(`status of ${this.name}: ${code}\n${stderr}`)
-    return json()
+  /** GET of the node's own API, as the command line asks it, without the cost of a process. */
+  async api(path: string): Promise<Answer> {
+    const token = this.file('instance/local.token').trim()
+    const { status, body } = await this.get(`/_shoal/api/v1/${path}`, { authorization: `Bearer ${token}` })
+    if (status !== 200) throw new Error(`${this.name} ${path}: ${status} ${body}`)
+    return JSON.parse(body) as Answer
   }
 
-  /** What the app answers on a path. */
-  get(path = '/'): Promise<{ readonly status: number; readonly body: string }> {
+  /** What the app, or the API, answers on a path. */
+  get(path = '/', headers: Record<string, string> = {}): Promise<{ readonly status: number; readonly body: string }> {
     return new Promise((done, fail) => {
-      const req = request({ host: '127.0.0.1', port: this.port, path, rejectUnauthorized: false, agent: false }, res => {
+      const req = request({ host: '127.0.0.1', port: this.port, path, headers, rejectUnauthorized: false, agent: false }, res => {
         let body = ''
         res.on('data', (chunk: Buffer) => {
           body += chunk.toString()
@@ -163,10 +202,12 @@ export class TestFleet {
   readonly dir: string
   readonly nodes: TestNode[] = []
 
-  constructor(t: Test, dir: string = t.testdir({})) {
-    this.dir = dir
+  /** The folder is the fleet's own: a test's folder goes before its teardowns, under the feet of running nodes. */
+  constructor(t: Test) {
+    this.dir = mkdtempSync(join(tmpdir(), 'shoal-e2e-'))
     t.teardown(async () => {
       for (const node of this.nodes) await node.kill()
+      rmSync(this.dir, { recursive: true, force: true, maxRetries: 5 })
     })
   }
 
@@ -206,8 +247,8 @@ export class TestFleet {
   async linked(): Promise<void> {
     const running = this.nodes.filter(n => n.child !== null)
     await until('all nodes are linked', async () => {
-      const lists = await Promise.all(running.map(n => n.cli(['nodes', '--json'])))
-      return lists.every(l => l.code === 0 && running.every(r => l.json().nodes.some((v: any) => v.name === r.name && ['self', 'direct'].includes(v.reach))))
+      const lists = await Promise.all(running.map(n => n.api('nodes')))
+      return lists.every(l => running.every(r => l.nodes.some(v => v.id === r.id && ['self', 'direct'].includes(v.reach))))
     })
   }
 
@@ -301,5 +342,3 @@ export function contents(dir: string): Record<string, string> {
   const files = readdirSync(dir, { recursive: true, withFileTypes: true }).filter(e => e.isFile())
   return Object.fromEntries(files.map(f => [join(f.parentPath, f.name), readFileSync(join(f.parentPath, f.name), 'base64')]))
 }
-
-export const copyTree = (from: string, to: string): void => cpSync(from, to, { recursive: true })

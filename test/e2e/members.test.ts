@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { contents, makeApp, must, operator, passphrase, shoal, TestFleet, until } from './fleet.ts'
 
-t.test('fleets of one and of two', { timeout: 200_000 }, async t => {
+void t.test('fleets of one and of two', { timeout: 200_000 }, async t => {
   const fleet = await new TestFleet(t).found(1)
   const apps = join(fleet.dir, 'apps')
   const alone = await fleet.deploy(fleet.first, makeApp(apps, { version: '1.0.0' }))
@@ -19,9 +19,9 @@ t.test('fleets of one and of two', { timeout: 200_000 }, async t => {
   t.same(await fleet.versions(), ['2.0.0', '2.0.0'])
   t.equal(fleet.first.file('instance/data/starts.txt'), '1.0.0\n2.0.0\n')
 
-  await t.test('restart and stop', async t => {
+  await t.test('restart and stop', async () => {
     await must(second.cli(['restart']))
-    await until('it is back', async () => (await second.version()) === '2.0.0' && (await second.self()).self)
+    await until('it is back', async () => (await second.version()) === '2.0.0' && (await second.api('nodes/self')).self)
     await must(second.cli(['stop']))
     await until('it is down', async () => (await second.cli(['status'])).code === 3)
     await second.stop()
@@ -31,26 +31,29 @@ t.test('fleets of one and of two', { timeout: 200_000 }, async t => {
 
   await t.test('rename and peers', async t => {
     await must(second.cli(['rename', 'shop-7']))
-    await until('the other one knows', async () => (await must(fleet.first.cli(['nodes', '--json']))).json().nodes.some((n: any) => n.name === 'shop-7'))
+    await until('the other one knows', async () => (await fleet.first.api('nodes')).nodes.some(n => n.name === 'shop-7'))
     const { tests } = (await must(fleet.first.cli(['peers', 'test', 'shop-7', '--json']))).json()
-    t.same([tests[0].ok, tests[0].step], [true, null])
+    t.same([tests[0]?.ok, tests[0]?.step], [true, null])
     const dead = (await fleet.first.cli(['peers', 'test', '127.0.0.1:1', '--json'])).json()
-    t.equal(dead.tests[0].step, 'tcp')
+    t.equal(dead.tests[0]?.step, 'tcp')
     const { peers } = (await must(second.cli(['peers', 'list', '--json']))).json()
-    t.ok(peers.some((p: any) => p.pinned && p.reach === 'direct'), 'join pins who let it in')
+    t.ok(
+      peers.some(p => p.pinned && p.reach === 'direct'),
+      'join pins who let it in',
+    )
   })
 
   await t.test('a removed node can neither link, nor fetch, nor return', async t => {
     const { token: spare } = (await must(fleet.first.cli(['invite', '--uses', '5', '--json', ...fleet.signing(fleet.first)]))).json()
     await must(fleet.first.cli(['nodes', 'remove', second.id, '--reason', 'stolen', '--yes', '--json', ...fleet.signing(fleet.first)]))
-    await until('it is out', async () => (await must(fleet.first.cli(['nodes', '--json']))).json().nodes.length === 1)
+    await until('it is out', async () => (await fleet.first.api('nodes')).nodes.length === 1)
     const { tests } = (await second.cli(['peers', 'test', '--json'])).json()
-    t.ok(tests.every((each: any) => !each.ok))
+    t.ok(tests.every(each => !each.ok))
     await second.kill()
     await second.start()
     await new Promise(done => setTimeout(done, 3000))
-    const seen = (await must(fleet.first.cli(['nodes', '--json', '--all']))).json().nodes.find((n: any) => n.id === second.id)
-    t.equal(seen.reach, 'lost')
+    const seen = (await must(fleet.first.cli(['nodes', '--json', '--all']))).json().nodes.find(n => n.id === second.id)
+    t.equal(seen?.reach, 'lost')
     const again = await second.cli(['join', spare, '--json'])
     t.equal(again.code, 1)
     t.match(again.stderr, 'HOME_HAS_FLEET')
@@ -58,9 +61,9 @@ t.test('fleets of one and of two', { timeout: 200_000 }, async t => {
   })
 })
 
-t.test('tokens and passphrases', { timeout: 200_000 }, async t => {
+void t.test('tokens and passphrases', { timeout: 200_000 }, async t => {
   const fleet = await new TestFleet(t).found(1)
-  const other = await new TestFleet(t, join(fleet.dir, 'other')).found(1)
+  const other = await new TestFleet(t).found(1)
   const invite = async (...options: string[]): Promise<string> =>
     (await must(fleet.first.cli(['invite', '--json', ...options, ...fleet.signing(fleet.first)]))).json().token
   const home = join(fleet.dir, 'new')
@@ -69,7 +72,10 @@ t.test('tokens and passphrases', { timeout: 200_000 }, async t => {
     t.not(done.code, 0)
     t.match(done.stderr, code)
     t.equal(done.json().error.code, code)
-    t.notOk(Object.keys(contents(home)).some(f => f.endsWith('current.json')), 'no half node is left')
+    t.notOk(
+      Object.keys(contents(home)).some(f => f.endsWith('current.json')),
+      'no half node is left',
+    )
   }
   const token = await invite()
   await refused(token.slice(0, -7), 'TOKEN_MALFORMED')
@@ -97,7 +103,9 @@ t.test('tokens and passphrases', { timeout: 200_000 }, async t => {
   t.equal(stranger.json().error.code, 'BAD_SIGNATURE', 'another fleet’s operator is nobody here')
 
   await t.test('a second operator', async t => {
-    const added = (await must(fleet.first.cli(['operators', 'add', 'ben', '--role', 'operator', '--json', ...fleet.signing(fleet.first)]))).json()
+    const added = (
+      await must(fleet.first.cli(['operators', 'add', 'ben', '--role', 'operator', '--json', ...fleet.signing(fleet.first)]))
+    ).json()
     t.equal(added.role, 'operator')
     const as = { env: { SHOAL_PASSPHRASE: added.passphrase } }
     const ok = await fleet.first.cli(['invite', '--json', '--operator', 'ben'], as)
@@ -105,6 +113,6 @@ t.test('tokens and passphrases', { timeout: 200_000 }, async t => {
     const no = await fleet.first.cli(['nodes', 'remove', fleet.node(1).id, '--reason', 'x', '--yes', '--json', '--operator', 'ben'], as)
     t.not(no.code, 0, 'removals are an admin’s')
     const list = (await must(fleet.node(1).cli(['operators', 'list', '--json']))).json()
-    t.same(list.operators.map((o: any) => o.name).toSorted(), ['anna', 'ben'])
+    t.same(list.operators.map(o => o.name).toSorted(), ['anna', 'ben'])
   })
 })

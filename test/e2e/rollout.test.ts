@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { makeApp, must, TestFleet, until } from './fleet.ts'
 
-t.test('five nodes: deploy at any node, bad releases stop at the canary', { timeout: 280_000 }, async t => {
+void t.test('five nodes: deploy at any node, bad releases stop at the canary', { timeout: 280_000 }, async t => {
   const fleet = await new TestFleet(t).found(5)
   const apps = join(fleet.dir, 'apps')
   const identities = fleet.nodes.map(n => n.identity())
@@ -13,7 +13,8 @@ t.test('five nodes: deploy at any node, bad releases stop at the canary', { time
       identities,
       'identity and config.json are byte-identical',
     )
-    for (const node of fleet.nodes) t.equal(node.file('instance/data/starts.txt').replace(starts, '').replaceAll(`${version}\n`, ''), '', 'data as the app left it')
+    for (const node of fleet.nodes)
+      t.equal(node.file('instance/data/starts.txt').replace(starts, '').replaceAll(`${version}\n`, ''), '', 'data as the app left it')
     await fleet.linked()
   }
 
@@ -28,19 +29,27 @@ t.test('five nodes: deploy at any node, bad releases stop at the canary', { time
     const done = await fleet.deploy(fleet.node(2), makeApp(apps, { version: '2.0.0' }))
     t.equal(done.code, 0, done.stderr)
     t.same(
-      done.json().waves.map((w: any) => w.state),
+      done.json().waves.map(w => w.state),
       ['passed', 'passed', 'passed'],
     )
     await stays('2.0.0', '1.0.0\n2.0.0\n')
     const seen = await Promise.all(fleet.nodes.map(n => n.cli(['rollout', 'list', '--json'])))
-    const pictures = seen.map(s => s.json().rollouts.map((r: any) => [r.id, r.release, r.state, r.waves]))
+    const pictures = seen.map(s => s.json().rollouts.map(r => [r.id, r.release, r.state, r.waves]))
     for (const picture of pictures) t.same(picture, pictures[0], 'any node shows the same picture')
   })
 
   const bad: [string, string, Partial<Parameters<typeof makeApp>[1]>][] = [
-    ['throws at import', 'APP_IMPORT_FAILED', { version: '3.0.1', onImport: `if (process.argv.includes('work')) throw new Error('no such table: till')` }],
+    [
+      'throws at import',
+      'APP_IMPORT_FAILED',
+      { version: '3.0.1', onImport: `if (process.argv.includes('work')) throw new Error('no such table: till')` },
+    ],
     ['never becomes healthy', 'APP_UNHEALTHY', { version: '3.0.2', health: `throw new Error('printer is on fire')` }],
-    ['exits after 3 seconds', 'WORKER_EXITED', { version: '3.0.3', onStart: 'setTimeout(() => process.exit(7), 3000)', probationSeconds: 8 }],
+    [
+      'exits after 3 seconds',
+      'WORKER_EXITED',
+      { version: '3.0.3', onStart: 'setTimeout(() => process.exit(7), 3000)', probationSeconds: 8 },
+    ],
   ]
   for (const [what, code, traits] of bad) {
     await t.test(`a release that ${what}`, async t => {
@@ -48,9 +57,9 @@ t.test('five nodes: deploy at any node, bad releases stop at the canary', { time
       t.equal(done.code, 5, done.stderr)
       const rollout = done.json()
       t.equal(rollout.state, 'halted')
-      const touched = rollout.nodes.filter((n: any) => n.outcome !== null)
+      const touched = rollout.nodes.filter(n => n.outcome !== null)
       t.equal(touched.length, 1, 'only the canary was touched')
-      t.equal(touched[0].reason.code, code)
+      t.equal(touched[0]?.reason.code, code)
       t.match(done.stderr, code)
       await stays('2.0.0', '1.0.0\n2.0.0\n')
     })
@@ -60,7 +69,7 @@ t.test('five nodes: deploy at any node, bad releases stop at the canary', { time
     const done = await fleet.deploy(fleet.first, makeApp(apps, { version: '4.0.0', engines: '>=99' }))
     t.equal(done.code, 5, done.stderr)
     t.equal(done.json().state, 'stalled')
-    t.same([...new Set(done.json().nodes.map((n: any) => n.reason?.code))], ['ENGINE_UNSUPPORTED'])
+    t.same([...new Set(done.json().nodes.map(n => n.reason?.code))], ['ENGINE_UNSUPPORTED'])
     await stays('2.0.0', '1.0.0\n2.0.0\n')
   })
 
@@ -70,7 +79,7 @@ t.test('five nodes: deploy at any node, bad releases stop at the canary', { time
     const done = await fleet.deploy(fleet.first, zip)
     t.equal(done.code, 5, done.stderr)
     t.equal(done.json().state, 'stalled')
-    t.same([...new Set(done.json().nodes.map((n: any) => n.reason?.code))], ['NO_PACKAGE_FOR_PLATFORM'])
+    t.same([...new Set(done.json().nodes.map(n => n.reason?.code))], ['NO_PACKAGE_FOR_PLATFORM'])
     await stays('2.0.0', '1.0.0\n2.0.0\n')
   })
 

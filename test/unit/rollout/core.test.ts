@@ -145,7 +145,7 @@ const opens = (s: Story, at: number): boolean => {
   return isOpen(k, weigh(k), at)
 }
 
-t.test('nobody starts before every reachable node has answered the preflight', async t => {
+void t.test('nobody starts before every reachable node has answered the preflight', async t => {
   t.notOk(opens({}, 0))
   t.notOk(opens({ go: all.slice(1) }, 0))
   t.ok(opens({ go: all }, 0))
@@ -156,7 +156,7 @@ t.test('nobody starts before every reachable node has answered the preflight', a
   t.notOk(opens({ go: all, outcomes: [[node(0), 'superseded']] }, 0), 'who knows a newer order shuts it for all')
 })
 
-t.test('a wave opens on confirmed outcomes with receipts, and on nothing else', async t => {
+void t.test('a wave opens on confirmed outcomes with receipts, and on nothing else', async t => {
   t.notOk(opens({ go: all }, 1))
   t.notOk(opens({ go: all, outcomes: [[node(1), 'confirmed']] }, 1), 'no receipt')
   t.notOk(opens({ ...wave1Done, receipts: [[node(1), node(1)]] }, 1), 'its own receipt is none')
@@ -179,7 +179,7 @@ t.test('a wave opens on confirmed outcomes with receipts, and on nothing else', 
   )
 })
 
-t.test('more failures than tolerated shut every wave and win over missing nodes', async t => {
+void t.test('more failures than tolerated shut every wave and win over missing nodes', async t => {
   const failed: Story = { go: all, outcomes: [[node(1), 'rolled-back']] }
   t.equal(stateNow(failed), 'halted')
   t.equal(
@@ -194,7 +194,7 @@ t.test('more failures than tolerated shut every wave and win over missing nodes'
   t.equal(stateNow({ plan: tolerant, go: all, outcomes: [[node(1), 'failed']] }), 'open')
 })
 
-t.test('states as the contract names them', async t => {
+void t.test('states as the contract names them', async t => {
   const everyone: Story = {
     go: all,
     outcomes: all.map(n => [n, 'confirmed']),
@@ -219,7 +219,7 @@ t.test('states as the contract names them', async t => {
   )
 })
 
-t.test('controls join to the same state in any sequence', async t => {
+void t.test('controls join to the same state in any sequence', async t => {
   const a = [
     control('pause', 2),
     control('resume', 3),
@@ -250,7 +250,7 @@ const own = (over: Partial<Own> = {}): Own => ({
 })
 const doing = (s: Story, o: Partial<Own> = {}) => nextTasks([known(s)], own(o)).map(n => n.task.do)
 
-t.test('a node does one thing after the other, and nothing twice', async t => {
+void t.test('a node does one thing after the other, and nothing twice', async t => {
   t.same(doing({}), ['preflight'])
   t.same(doing({ go: all }, { isStaged: () => false, hasPackage: () => false }), ['fetch'])
   t.same(doing({ go: all }, { isStaged: () => false }), ['stage'])
@@ -268,7 +268,7 @@ t.test('a node does one thing after the other, and nothing twice', async t => {
   t.same(doing({ order: { dryRun: true }, go: all }), [])
 })
 
-t.test('of several orders the newest that counts is followed', async t => {
+void t.test('of several orders the newest that counts is followed', async t => {
   const old = known({ id: orderId('b'), order: { generation: 1 } })
   const next = known({ id: orderId('c'), order: { generation: 2 } })
   const tie = known({ id: orderId('d'), order: { generation: 2 } })
@@ -289,7 +289,7 @@ t.test('of several orders the newest that counts is followed', async t => {
   t.equal(followed([old, halted], 'app', own({ id: node(2) })), halted, 'it counts for who has started')
 })
 
-t.test('who joined later takes the newest completed one', async t => {
+void t.test('who joined later takes the newest completed one', async t => {
   const late = own({ id: node(9) })
   const done: Story = { go: all, outcomes: all.map(n => [n, 'confirmed']), receipts: all.map(n => [n, node(8)]) }
   t.equal(followed([known(wave1Done)], 'app', late), null)
@@ -312,7 +312,7 @@ const candidate = (n: number, over: Partial<Candidate> = {}): Candidate => ({
 const options = { waves: '1,10%,50%,100%', canary: [], maxFailed: null, maxMissing: null, self: node(0) }
 const shape = (p: Plan) => p.waves.map(w => w.nodes.length)
 
-t.test('plans', async t => {
+void t.test('plans', async t => {
   t.same(shape(makePlan([candidate(0)], options)), [1])
   t.same(
     makePlan([candidate(0), candidate(1)], options).waves.map(w => w.nodes),
@@ -376,7 +376,7 @@ const condition = (over: Partial<Condition> = {}): Condition => ({
   ...over,
 })
 
-t.test('preflight: go, or the reason why not', async t => {
+void t.test('preflight: go, or the reason why not', async t => {
   const r = release('2.0.0', v2)
   t.equal(preflight(order(), r, condition()), null)
   const refusals: [string, Partial<Release>, Partial<Condition>, Partial<Order>?][] = [
@@ -397,7 +397,7 @@ t.test('preflight: go, or the reason why not', async t => {
   t.equal(preflight(order({ force: true }), r, condition({ failedBefore: new Set([v2]) })), null)
 })
 
-t.test('windows', async t => {
+void t.test('windows', async t => {
   const saturday = new Date('2026-11-28T02:30:00Z')
   t.ok(isInWindow('Sat 02:00-04:00 UTC', saturday))
   t.notOk(isInWindow('Sun 02:00-04:00 UTC', saturday))

@@ -54,7 +54,7 @@ const fleet = fleetIdOf(rootOne)
 const root = trustFirstRoot(rootOne, fleet)
 const code = (code: string) => ({ code })
 
-t.test('a passphrase opens a key file and another does not', async t => {
+void t.test('a passphrase opens a key file and another does not', async t => {
   const { file, key } = newOperatorKey('eve', 'six words')
   t.equal(openOperatorKey(file, 'six words').keyid, key.keyid)
   t.throws(() => openOperatorKey(file, 'other words'), code('BAD_PASSPHRASE'))
@@ -64,7 +64,7 @@ t.test('a passphrase opens a key file and another does not', async t => {
   t.equal(unseal(new Fields(sealed, 'kit'), 'p').toString(), 'secret')
 })
 
-t.test('a document is good only for its kind, its keys and its threshold', async t => {
+void t.test('a document is good only for its kind, its keys and its threshold', async t => {
   const allowed = signingKeys(root, 'order')
   const envelope = signDocument('order', { a: 1 }, [anna])
   t.same(verifyDocument(envelope, 'order', allowed).payload, { a: 1 })
@@ -76,7 +76,7 @@ t.test('a document is good only for its kind, its keys and its threshold', async
   t.throws(() => verifyDocument(twice, 'order', { ...allowed, threshold: 2 }), code('BAD_SIGNATURE'))
 })
 
-t.test('the root chain grows only by the hands that the version before names', async t => {
+void t.test('the root chain grows only by the hands that the version before names', async t => {
   const two = makeRoot(content({ version: 2, people: [person(anna, 'admin'), person(ben, 'operator')] }), [anna])
   const next = trustNextRoot(two, root)
   t.equal(next.version, 2)
@@ -94,7 +94,7 @@ t.test('the root chain grows only by the hands that the version before names', a
   t.throws(() => trustChain([], fleet), code('BAD_ROOT'))
 })
 
-t.test('one key under two ids is refused', async t => {
+void t.test('one key under two ids is refused', async t => {
   const json = JSON.parse(rootOne) as {
     signed: { keys: Record<string, unknown>; roles: { root: { keyids: string[]; threshold: number } } }
   }
@@ -131,7 +131,7 @@ const handshake = async (key: ReturnType<typeof newNodeKey>, servername: string,
   }
 }
 
-t.test('Node accepts the certificates and pins the peer by its name', async t => {
+void t.test('Node accepts the certificates and pins the peer by its name', async t => {
   const a = newNodeKey()
   t.equal(await handshake(a, serverNameOf(a.id, fleet), ca.cert), a.id)
   await t.rejects(handshake(a, serverNameOf(newNodeKey().id, fleet), ca.cert), code('ERR_TLS_CERT_ALTNAME_INVALID'))
@@ -144,14 +144,14 @@ t.test('Node accepts the certificates and pins the peer by its name', async t =>
   t.throws(() => makeNodeCertificate(Buffer.from('nonsense').toString('base64'), fleet, ca), code('BAD_REQUEST'))
 })
 
-t.test('a web certificate names hosts and addresses', async t => {
+void t.test('a web certificate names hosts and addresses', async t => {
   const x = new X509Certificate(makeWebCertificate(['shop-1', '192.168.1.5', 'fe80::1']).cert)
   t.ok(x.checkHost('shop-1'))
   t.ok(x.checkIP('192.168.1.5'))
   t.ok(x.checkIP('fe80::1'))
 })
 
-t.test('a token admits one node and says when it was damaged', async t => {
+void t.test('a token admits one node and says when it was damaged', async t => {
   const redeemer = newNodeKey().id
   const one = newOneTimeKey()
   const invite = {
@@ -183,7 +183,7 @@ t.test('a token admits one node and says when it was damaged', async t => {
   t.throws(() => verifyAdmission({ ...admission, invite: foreign }, root), code('OTHER_FLEET'))
 })
 
-t.test('a fact is good only as its owner signed it', async t => {
+void t.test('a fact is good only as its owner signed it', async t => {
   const node = newNodeKey()
   const fact = factSigner(node.key)({ kind: 'status', owner: node.id, name: '', epoch: 1, version: 2, body: '{}' })
   t.ok(verifyFact(fact, node.spki))
