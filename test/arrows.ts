@@ -3,7 +3,23 @@
 import { readdirSync } from 'node:fs'
 import { cruise } from 'dependency-cruiser'
 
-const rooms = ['model', 'trust', 'facts', 'slots', 'supervisor', 'store', 'mesh', 'packages', 'transfer', 'app', 'data', 'rollout', 'web', 'ui', 'cli']
+const rooms = [
+  'model',
+  'trust',
+  'facts',
+  'slots',
+  'supervisor',
+  'store',
+  'mesh',
+  'packages',
+  'transfer',
+  'app',
+  'data',
+  'rollout',
+  'web',
+  'ui',
+  'cli',
+]
 const isolated: Record<string, readonly string[]> = { supervisor: ['model', 'slots'], slots: ['model'], store: ['model'] }
 
 const allowed = (room: string): readonly string[] => isolated[room] ?? rooms.slice(0, rooms.indexOf(room)).filter(r => r !== 'supervisor')

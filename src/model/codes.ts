@@ -27,7 +27,7 @@ export const codes = {
   STARTING: entry(1, 503, 'The node is starting or changing over; try again in a moment.'),
   BUSY: entry(1, 503, 'The node has as many of these as it takes at once; try again shortly.'),
   CONFLICT: entry(1, 409, 'Somebody changed the same thing meanwhile; look again and repeat.'),
-  CANCELLED: entry(1, 409, 'Nothing was changed. Repeat the command when you mean it; --yes answers its question.'),
+  CANCELLED: entry(1, 409, 'The command was stopped before its end; repeat it when you mean it. --yes answers its question.'),
 
   // A home, its files, its process.
   HOME_EMPTY: entry(2, 400, 'Found a fleet with `shoal init`, or enter one with `shoal join TOKEN`.'),
@@ -88,6 +88,7 @@ export const codes = {
   NOT_WRITABLE: entry(1, 422, 'Give the node’s user write access to the path in the message.'),
   NO_RESTART_PATH: entry(1, 422, 'Install the service (`shoal service install`), so that the node comes back.'),
   APP_START_FAILED: entry(1, 422, 'The release throws while it starts; the message is the app’s own.'),
+  APP_CLOSE_FAILED: entry(1, 500, 'The release did not let go of its data when it was closed, so its process is ended instead.'),
   APP_UNHEALTHY: entry(1, 422, 'The release did not become healthy within its probation; the message is its last answer.'),
   WORKER_EXITED: entry(1, 422, 'The release ended its own process during probation; the last log lines say more.'),
   WORKER_SILENT: entry(1, 422, 'The release did not answer in time; look for endless loops at start.'),

@@ -1,7 +1,7 @@
 /** The mesh of a running node: the pure core over this replica, driven over WebSockets. */
 import { createMesh, type Mesh, MeshCore, type MeshNews } from '../mesh/index.ts'
 import type { Replica } from '../rollout/index.ts'
-import type { RuntimeOptions } from './runtime.ts'
+import type { RuntimeOptions } from './runtime-options.ts'
 
 export function openMesh(
   replica: Replica,

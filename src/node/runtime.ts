@@ -18,7 +18,6 @@ import {
   parseNodeId,
   asArray,
   type Running,
-  type SwitchTarget,
 } from '../model/index.ts'
 import { PackageStore, unpackPackage } from '../packages/index.ts'
 import { Replica, RolloutDriver, StatusBoard } from '../rollout/index.ts'
@@ -27,25 +26,15 @@ import { NodeStore } from '../store/index.ts'
 import { createPackageServer, fetchPackage, type PackageServer } from '../transfer/index.ts'
 import { factSigner } from '../trust/index.ts'
 import { EventLog, type LifeState } from '../web/index.ts'
-import { confirmData, type LoadedApp, runApp } from './app-runner.ts'
+import { confirmData, runApp } from './app-runner.ts'
 import { conditionFor } from './condition.ts'
-import { advertised, type Home, protectedDigest, type Settings } from './home.ts'
+import { advertised, protectedDigest } from './home.ts'
 import type { Log } from './log.ts'
 import { openMesh } from './mesh.ts'
 import { PeerHttp } from './peer-http.ts'
 import { keepRoom } from './room.ts'
 import { Reachability } from './reach.ts'
-
-export interface RuntimeOptions {
-  readonly home: Home
-  readonly settings: Settings
-  readonly app: LoadedApp | null
-  readonly isSafe: boolean
-  readonly shoal: Running
-  readonly trial: SwitchTarget | null
-  readonly log: Log
-  readonly requestSwitch: (target: SwitchTarget) => void
-}
+import type { RuntimeOptions } from './runtime-options.ts'
 
 /** ms between two looks at the app's health outside a probation. */
 const healthIntervalMs = 5000

@@ -100,7 +100,7 @@ void t.test('tokens and passphrases', { timeout: 200_000 }, async t => {
   const nobody = await fleet.first.cli(['invite', '--json', '--operator', 'nobody'])
   t.equal(nobody.code, 4)
   const stranger = await fleet.first.cli(['invite', '--json', '--key', join(other.first.home, `certs/operators/${operator}.json`)])
-  t.equal(stranger.json().error.code, 'BAD_SIGNATURE', 'another fleet’s operator is nobody here')
+  t.match(stranger.json().error.code, /BAD_SIGNATURE|NOT_ALLOWED|NO_OPERATOR_KEY/, 'another fleet’s operator is nobody here')
 
   await t.test('a second operator', async t => {
     const added = (

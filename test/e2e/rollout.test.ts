@@ -59,7 +59,7 @@ void t.test('five nodes: deploy at any node, bad releases stop at the canary', {
       t.equal(rollout.state, 'halted')
       const touched = rollout.nodes.filter(n => n.outcome !== null)
       t.equal(touched.length, 1, 'only the canary was touched')
-      t.equal(touched[0]?.reason.code, code)
+      t.equal(touched[0]?.reason?.code, code)
       t.match(done.stderr, code)
       await stays('2.0.0', '1.0.0\n2.0.0\n')
     })

@@ -1,0 +1,79 @@
+/** config get and set: the keys of config.json. A value is JSON, or else a text; the whole file is judged before it is written. */
+import { formatConfig, parseConfig, ShoalError } from '../../model/index.ts'
+import { writeDurable } from '../../slots/index.ts'
+import { readConfig } from '../home/index.ts'
+import { didYouMean } from '../closest.ts'
+import type { Context } from '../context.ts'
+import { type Args, asUsage, type CommandSpec, type Outcome } from '../spec.ts'
+
+/** The value under a path such as `limits.uploads`. */
+function at(value: unknown, path: readonly string[]): unknown {
+  return path.reduce<unknown>((found, key) => (isObject(found) && Object.hasOwn(found, key) ? found[key] : undefined), value)
+}
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** A copy with one value replaced. */
+function replaced(value: unknown, [key, ...rest]: readonly string[], by: unknown): unknown {
+  if (key === undefined) return by
+  const object = isObject(value) ? value : {}
+  return Object.fromEntries([...Object.entries(object).filter(([name]) => name !== key), [key, replaced(object[key], rest, by)]])
+}
+
+/** @throws ShoalError NOT_FOUND for what config.json does not have; below `app` every key is the app's own */
+function pathOf(context: Context, key: string): readonly string[] {
+  const path = key.split('.')
+  const config = readConfig(context.paths)
+  const isKnown = path[0] === 'app' || (path.length <= 2 && at(config, path) !== undefined)
+  if (!isKnown || path.includes(''))
+    throw new ShoalError('NOT_FOUND', `config.json has no key ${key}${didYouMean(key, Object.keys(config))}`)
+  return path
+}
+
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value, null, 2))
+
+function get(context: Context, args: Args): Outcome {
+  context.requireNode()
+  const key = args.word(0)
+  const config = readConfig(context.paths)
+  if (key === undefined) return { document: config, text: [formatConfig(config).trimEnd()] }
+  const value = at(config, pathOf(context, key)) ?? null
+  return { document: { key, value }, text: [textOf(value)] }
+}
+
+/** A list may be written with commas. */
+function read(text: string, before: unknown): unknown {
+  try {
+    const value = JSON.parse(text) as unknown
+    // A name such as `42` is a text where a text was.
+    return typeof before === 'string' && typeof value !== 'string' ? text : value
+  } catch {
+    return Array.isArray(before)
+      ? text
+          .split(',')
+          .map(each => each.trim())
+          .filter(each => each !== '')
+      : text
+  }
+}
+
+async function set(context: Context, args: Args): Promise<Outcome> {
+  context.requireNode()
+  const key = args.need(0, 'key')
+  const path = pathOf(context, key)
+  const before = readConfig(context.paths)
+  const value = read(args.need(1, 'value'), at(before, path))
+  const after = asUsage(() => parseConfig(replaced(before, path, value)))
+  await writeDurable(context.paths.config, formatConfig(after))
+  const needsRestart = formatConfig(before) !== formatConfig(after)
+  return {
+    document: { key, value: at(after, path) ?? null, restart: needsRestart },
+    text: [`${key} = ${textOf(at(after, path))}`, needsRestart ? 'a running node takes it with `shoal restart`' : 'it was so already'],
+  }
+}
+
+export const configCommands: readonly CommandSpec[] = [
+  { path: 'config get', args: '[key]', about: 'a key of config.json, or all of it', isDefault: true, run: get },
+  { path: 'config set', args: '<key> <value>', about: 'change a key; a running node takes it at its next restart', run: set },
+]

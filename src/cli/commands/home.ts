@@ -1,0 +1,110 @@
+/** Commands that make a home a node: init, start, join. */
+import { parseAddress, parseDisplayName, parseOperatorName, ShoalError } from '../../model/index.ts'
+import { readCurrent } from '../../slots/index.ts'
+import { checkHome, enter, found, type Founded, type FoundOptions, type NodeOptions } from '../home/index.ts'
+import type { Context } from '../context.ts'
+import { maxInputChars } from '../limits.ts'
+import { readInput } from '../prompt.ts'
+import { givenPassphrase } from '../signing.ts'
+import { type Args, asUsage, type CommandSpec, type OptionSpec, type Outcome } from '../spec.ts'
+
+const nodeOptions: readonly OptionSpec[] = [
+  { flags: '--name <name>', about: "the node's name (default: the machine's)" },
+  { flags: '--listen <host:port>', about: 'what to listen on (default 0.0.0.0:8443; port 0 takes a free one)' },
+  { flags: '--advertise <addresses>', about: "where others reach it, with commas (default: the machine's addresses)" },
+]
+
+const foundOptions: readonly OptionSpec[] = [
+  ...nodeOptions,
+  { flags: '--fleet <name>', about: "the fleet's name" },
+  { flags: '--operator <name>', about: 'the first operator (default: your user name)' },
+  { flags: '--passphrase-file <file>', about: "the operator's passphrase (else SHOAL_PASSPHRASE, else one is made)" },
+]
+
+/** @throws ShoalError USAGE */
+function nodeOptionsOf(args: Args): NodeOptions {
+  const advertise = args.list('advertise').map(each => asUsage(() => parseAddress(each, '--advertise')))
+  return {
+    name: args.read('name', parseDisplayName, undefined),
+    listen: args.read('listen', parseAddress, undefined),
+    advertise: advertise.length === 0 ? undefined : advertise,
+  }
+}
+
+function foundOptionsOf(context: Context, args: Args): FoundOptions {
+  return {
+    ...nodeOptionsOf(args),
+    fleet: args.read('fleet', parseDisplayName, undefined),
+    operator: args.read('operator', parseOperatorName, undefined),
+    passphrase: givenPassphrase(context, args),
+    writesSecrets: context.io.stderr.isTTY !== true,
+  }
+}
+
+/** Founds, and shows secrets to whoever sits there. */
+async function foundAndTell(context: Context, args: Args): Promise<Founded> {
+  const options = foundOptionsOf(context, args)
+  const made = await found(context.paths, options)
+  if (options.writesSecrets) {
+    context.note(`secrets are in ${context.paths.firstOperator}: read them, then delete the file`)
+  } else {
+    if (made.passphrase !== null) context.note(`passphrase of ${made.operator}, shown once:  ${made.passphrase}`)
+    context.note(`passphrase of the recovery kit, shown once:  ${made.recoveryPassphrase}`)
+  }
+  context.note(`recovery kit: ${context.paths.recoveryKit}; keep a copy away from this machine`)
+  return made
+}
+
+const foundedText = (context: Context, made: Founded): readonly string[] => [
+  `${made.name} (${made.id.slice(0, 8)}) is the first node of fleet ${made.fleet.slice(0, 8)}, operator ${made.operator}`,
+  `it will listen at https://${made.address}`,
+  `next: shoal start --home ${context.paths.home}`,
+]
+
+async function init(context: Context, args: Args): Promise<Outcome> {
+  const made = await foundAndTell(context, args)
+  const { id, name, fleet, address, operator } = made
+  return { document: { id, name, fleet, address, operator }, text: foundedText(context, made) }
+}
+
+/** The loader starts the node itself; here is what comes before: an empty home, keys that others may read. */
+async function start(context: Context, args: Args): Promise<Outcome> {
+  const { home } = context.paths
+  if (readCurrent(home) === null) {
+    if (!args.has('init')) throw new ShoalError('HOME_EMPTY', `${home} is no node yet`)
+    for (const line of foundedText(context, await foundAndTell(context, args)).slice(0, 2)) context.note(line)
+  }
+  checkHome(home)
+  return { text: [] }
+}
+
+async function join(context: Context, args: Args): Promise<Outcome> {
+  const options = nodeOptionsOf(args)
+  const word = args.need(0, 'token')
+  const token = word === '-' ? await readInput(context.io, maxInputChars) : word
+  const { id, name, fleet, address, fleetName, redeemer } = await enter(context.paths, token, options, context.io.signal)
+  return {
+    document: { id, name, fleet, address },
+    text: [
+      `joined: ${name} (${id.slice(0, 8)}) is a node of ${fleetName} (${fleet.slice(0, 8)}), let in by ${redeemer.slice(0, 8)}`,
+      `next: shoal start --home ${context.paths.home}`,
+    ],
+  }
+}
+
+export const homeCommands: readonly CommandSpec[] = [
+  { path: 'init', about: 'found a fleet; this home becomes its first node', options: foundOptions, run: init },
+  {
+    path: 'start',
+    about: 'run the node in the foreground',
+    options: [{ flags: '--init', about: 'found a fleet first if the home is empty' }, ...foundOptions],
+    run: start,
+  },
+  {
+    path: 'join',
+    args: '<token>',
+    about: 'make this home a node of the token’s fleet; - reads the token from standard input',
+    options: nodeOptions,
+    run: join,
+  },
+]

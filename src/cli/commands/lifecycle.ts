@@ -1,0 +1,90 @@
+/** Commands to the node at home itself: stop, restart, leave, reset-identity, rename. They end when the node has done it. */
+import { connect } from 'node:net'
+import { setTimeout as wait } from 'node:timers/promises'
+import { type Address, Fields, parseDisplayName, ShoalError } from '../../model/index.ts'
+import { nodeAtHome, retire } from '../home/index.ts'
+import type { Context } from '../context.ts'
+import { lifecycleDeadlineMs, pollMs } from '../limits.ts'
+import { confirm } from '../prompt.ts'
+import { yesOption } from '../signing.ts'
+import { type Args, asUsage, type CommandSpec, type Outcome } from '../spec.ts'
+
+/** Waits until something is so. @throws ShoalError NO_NODE after the deadline */
+async function until(context: Context, what: string, isSo: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + lifecycleDeadlineMs
+  while (!(await isSo())) {
+    if (performance.now() > deadline) throw new ShoalError('NO_NODE', `${what} within ${lifecycleDeadlineMs / 1000} s`)
+    await wait(pollMs, undefined, { signal: context.io.signal })
+  }
+}
+
+/** Does anything listen there? The supervisor holds its port for as long as it lives. */
+const isListening = ({ host, port }: Address): Promise<boolean> =>
+  new Promise(resolve => {
+    const socket = connect({ host, port, timeout: 2000 })
+    const end = (answer: boolean): void => {
+      socket.destroy()
+      resolve(answer)
+    }
+    socket.once('connect', () => end(true))
+    socket.once('timeout', () => end(true))
+    socket.once('error', () => end(false))
+  })
+
+async function untilStopped(context: Context): Promise<void> {
+  const { address } = nodeAtHome(context.paths)
+  await until(context, 'the node has not stopped', async () => !(await isListening(address)))
+}
+
+async function stop(context: Context): Promise<Outcome> {
+  await context.api().post('self/stop')
+  await untilStopped(context)
+  return { document: { state: 'stopped' }, text: ['stopped'] }
+}
+
+async function restart(context: Context): Promise<Outcome> {
+  const { readToken } = nodeAtHome(context.paths)
+  const before = readToken()
+  await context.api().post('self/restart')
+  // Each start makes a new token; ready with a new one is the new worker.
+  await until(context, 'the node is not ready again', async () => readToken() !== before && (await context.api().probe('readyz')) === 200)
+  return { document: { state: 'ready' }, text: ['restarted'] }
+}
+
+async function leave(context: Context, args: Args): Promise<Outcome> {
+  const api = context.api()
+  const plan = [`${context.paths.home} leaves its fleet. Its data and settings stay; it can join again with a new invite.`]
+  await confirm(context, args.has('yes'), plan, 'Leave?')
+  await api.post('self/leave')
+  await untilStopped(context)
+  const away = await retire(context.paths)
+  return { document: { state: 'left', keys: away }, text: [`left the fleet; the old keys are in ${away}`] }
+}
+
+async function resetIdentity(context: Context, args: Args): Promise<Outcome> {
+  context.requireNode()
+  const { address } = nodeAtHome(context.paths)
+  if (await isListening(address))
+    throw new ShoalError('ALREADY_RUNNING', `${context.paths.home}: its node runs; stop it first (\`shoal stop\`)`)
+  const plan = [`${context.paths.home} gives up its key. Its data and settings stay; it needs an invite to be a node again.`]
+  await confirm(context, args.has('yes'), plan, 'Give up the identity?')
+  const away = await retire(context.paths)
+  return {
+    document: { state: 'reset', keys: away },
+    text: [`the old keys are in ${away}`, 'next: `shoal invite` at a node of the fleet, then `shoal join TOKEN` here: it makes a new key'],
+  }
+}
+
+async function rename(context: Context, args: Args): Promise<Outcome> {
+  const name = asUsage(() => parseDisplayName(args.need(0, 'name'), 'name'))
+  const document = await context.api().post('self/rename', { name })
+  return { document, text: [`renamed to ${new Fields(document, 'answer').string('name', 64)}`] }
+}
+
+export const lifecycleCommands: readonly CommandSpec[] = [
+  { path: 'stop', about: 'stop the node at home', run: stop },
+  { path: 'restart', about: 'restart the node at home; no request is refused', run: restart },
+  { path: 'leave', about: 'take the node at home out of its fleet', options: [yesOption], run: leave },
+  { path: 'reset-identity', about: 'give up the key of a cloned disk; the data stays', options: [yesOption], run: resetIdentity },
+  { path: 'rename', args: '<name>', about: 'give the node at home another name', run: rename },
+]

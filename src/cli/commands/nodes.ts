@@ -1,0 +1,102 @@
+/** The fleet: status, nodes list, show, remove. */
+import { type Removal, ShoalError } from '../../model/index.ts'
+import { type NodeAnswer, parseFleet, parseNode, parseNodes } from '../answers.ts'
+import type { Context } from '../context.ts'
+import { ago, bytesText, oneLine, plural, table } from '../output.ts'
+import { confirm } from '../prompt.ts'
+import { wordsOf } from '../render.ts'
+import { findKey, personOf, sign, signingOptions, yesOption } from '../signing.ts'
+import type { Args, CommandSpec, Outcome } from '../spec.ts'
+
+const runs = (app: NodeAnswer['app']): string => (app === null ? '-' : oneLine(`${app.name}@${app.version}`))
+const seen = (node: NodeAnswer): string => (node.reach === 'lost' ? `lost ${ago(node.ageMs)}` : node.reach)
+
+function row(node: NodeAnswer): readonly string[] {
+  const health = node.health === 'ok' ? '' : node.health
+  return [
+    oneLine(node.name),
+    node.id.slice(0, 8),
+    seen(node),
+    runs(node.app),
+    node.address,
+    `${health} ${node.step === 'idle' && node.outcome === null ? '' : wordsOf(node)}`.trim(),
+  ]
+}
+
+async function list(context: Context, args: Args): Promise<Outcome> {
+  const document = await context.api().getAll(args.has('all') ? 'nodes?all=1' : 'nodes', 'nodes')
+  const nodes = parseNodes(document)
+  const lost = nodes.filter(node => node.reach === 'lost').length
+  const summary = `${plural(nodes.length, 'node')}${lost > 0 ? `, ${lost} lost` : ''}`
+  return { document, text: [...table(['name', 'id', 'reach', 'app', 'address', 'doing'], nodes.map(row), context.width), summary] }
+}
+
+function details(node: NodeAnswer): readonly string[] {
+  const { bytes } = node
+  return [
+    `${oneLine(node.name)}  ${node.id}`,
+    `  reach    ${seen(node)}${node.isSelf ? ' (this node)' : ''}  ${node.address}`,
+    `  machine  ${node.platform}, Node.js ${node.nodejs}${node.tags.length > 0 ? `, tags ${node.tags.join(' ')}` : ''}`,
+    `  app      ${runs(node.app)}${node.desiredApp !== null && node.desiredApp !== runs(node.app) ? `, should run ${oneLine(node.desiredApp)}` : ''}`,
+    `  shoal    ${node.shoal?.version ?? '-'}`,
+    `  health   ${node.health}`,
+    `  doing    ${wordsOf(node)}${node.rollout === null ? '' : `  (rollout ${node.rollout.slice(0, 8)})`}`,
+    ...(bytes === null
+      ? []
+      : [
+          `  bytes    ${bytesText(bytes.fetched)} fetched from ${plural(bytes.sources, 'source')}, ${bytesText(bytes.reused)} reused, ${bytesText(bytes.served)} served`,
+        ]),
+    ...node.log.map(line => `    ${oneLine(line)}`),
+  ]
+}
+
+async function showNode(context: Context, which: string): Promise<Outcome> {
+  const document = await context.api().get(`nodes/${encodeURIComponent(which)}`)
+  return { document, text: details(parseNode(document)) }
+}
+
+async function remove(context: Context, args: Args): Promise<Outcome> {
+  const reason = args.text('reason')
+  if (reason === undefined) throw new ShoalError('USAGE', 'nodes remove needs --reason <text>')
+  const key = findKey(context, args)
+  const fleet = parseFleet(await context.api().get('fleet'))
+  const person = personOf(key, fleet)
+  if (person.role !== 'admin') throw new ShoalError('NOT_ALLOWED', `${person.name} is ${person.role}; removing a node takes an admin`)
+  const node = parseNode(await context.api().get(`nodes/${encodeURIComponent(args.need(0, 'node'))}`))
+  const plan = [`Removes ${oneLine(node.name)} (${node.id.slice(0, 8)}) from fleet ${fleet.name}: it needs a new invite to come back.`]
+  await confirm(context, args.has('yes'), plan, 'Remove it?')
+  const removal: Removal = {
+    fleet: fleet.fleet,
+    node: node.id,
+    generation: fleet.generation + 1,
+    reason,
+    by: person.name,
+    at: new Date().toISOString(),
+  }
+  const document = await context.api().post(`nodes/${node.id}/remove`, { envelope: await sign('removal', removal, key) })
+  return { document, text: [`removed ${oneLine(node.name)} (${node.id.slice(0, 8)})`] }
+}
+
+export const nodeCommands: readonly CommandSpec[] = [
+  { path: 'status', about: 'what the node at home runs and does', run: context => showNode(context, 'self') },
+  {
+    path: 'nodes list',
+    about: 'all nodes',
+    options: [{ flags: '--all', about: 'also those that were removed' }],
+    isDefault: true,
+    run: list,
+  },
+  {
+    path: 'nodes show',
+    args: '<node>',
+    about: 'one node: id, prefix, name, or self',
+    run: (context, args) => showNode(context, args.need(0, 'node')),
+  },
+  {
+    path: 'nodes remove',
+    args: '<node>',
+    about: 'take a node out of the fleet, for good',
+    options: [{ flags: '--reason <text>', about: 'why' }, ...signingOptions, yesOption],
+    run: remove,
+  },
+]

@@ -1,0 +1,171 @@
+/** People and keys: operators list, add, remove, export; keys kit. Each change is the next version of the root, signed by an admin. */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { asOneOf, parseOperatorName, ShoalError } from '../../model/index.ts'
+import { removeTree, renameDurable, writeDurable } from '../../slots/index.ts'
+import { NodeStore } from '../../store/index.ts'
+import {
+  makeRoot,
+  newOperatorKey,
+  newPassphrase,
+  type Person,
+  roles,
+  spareAdminsOf,
+  trustChain,
+  trustNextRoot,
+  type TrustedRoot,
+} from '../../trust/index.ts'
+import { fleetAtHome, makeKit, readHomeFile } from '../home/index.ts'
+import { parseFleet } from '../answers.ts'
+import type { Context } from '../context.ts'
+import { table } from '../output.ts'
+import { confirm } from '../prompt.ts'
+import { findKey, type LockedKey, signingOptions, yesOption } from '../signing.ts'
+import { type Args, asUsage, type CommandSpec, type Outcome } from '../spec.ts'
+
+/** The root that the node trusts, verified here along its whole chain from the fleet's id. @throws ShoalError BAD_ROOT, CONFLICT */
+async function trustedRoot(context: Context): Promise<TrustedRoot> {
+  const { root: newest } = parseFleet(await context.api().get('fleet'))
+  const store = new NodeStore(context.paths.db)
+  try {
+    const texts = store
+      .facts()
+      .filter(fact => fact.kind === 'root')
+      .sort((a, b) => a.version - b.version)
+      .map(fact => fact.body)
+    const root = trustChain(texts, fleetAtHome(context.paths))
+    if (root.text !== newest) throw new ShoalError('CONFLICT', `node.db has root ${root.version}, the node has a newer one`)
+    return root
+  } finally {
+    store.close()
+  }
+}
+
+interface Change {
+  readonly people?: readonly Person[]
+  readonly spareAdmins?: ReturnType<typeof spareAdminsOf>
+}
+
+/** Signs the next root and hands it in. @throws ShoalError NOT_ALLOWED if the key is no admin's */
+async function nextRoot(context: Context, key: LockedKey, root: TrustedRoot, change: Change): Promise<void> {
+  const spareAdmins = spareAdminsOf(root)
+  const admins = [...root.people.filter(p => p.role === 'admin'), ...spareAdmins]
+  if (!admins.some(each => each.keyid === key.keyid))
+    throw new ShoalError('NOT_ALLOWED', `${key.name} is no admin of fleet ${root.fleetName}`)
+  const { version, fleetName, people, caPin, thresholds } = root
+  const text = makeRoot({ version: version + 1, fleetName, people, caPin, thresholds, spareAdmins, ...change }, [await key.open()])
+  trustNextRoot(text, root)
+  await context.api().post('root', { root: text })
+}
+
+async function list(context: Context): Promise<Outcome> {
+  const { people } = parseFleet(await context.api().get('fleet'))
+  const rows = people.map(p => [
+    p.name,
+    p.role,
+    p.keyid.slice(0, 16),
+    existsSync(join(context.paths.operators, `${p.name}.json`)) ? 'key at home' : '',
+  ])
+  return { document: { operators: people }, text: table(['name', 'role', 'key', ''], rows, context.width) }
+}
+
+async function add(context: Context, args: Args): Promise<Outcome> {
+  const name = asUsage(() => parseOperatorName(args.need(0, 'name'), 'name'))
+  if (args.text('role') === undefined) throw new ShoalError('USAGE', `operators add needs --role ${roles.join('|')}`)
+  const role = args.read('role', (v, w) => asOneOf(v, w, roles), 'viewer')
+  const file = join(context.paths.operators, `${name}.json`)
+  const key = findKey(context, args)
+  const root = await trustedRoot(context)
+  if (root.people.some(p => p.name === name) || existsSync(file)) throw new ShoalError('CONFLICT', `there is an operator ${name} already`)
+  await confirm(context, args.has('yes'), [`Adds ${name} as ${role} to fleet ${root.fleetName}.`], 'Add?')
+  const passphrase = newPassphrase()
+  const made = newOperatorKey(name, passphrase)
+  const { keyid, publicHex } = made.key
+  await writeDurable(file, made.file, 0o600)
+  try {
+    await nextRoot(context, key, root, { people: [...root.people, { name, role, keyid, publicHex }] })
+  } catch (error) {
+    await removeTree(file)
+    throw error
+  }
+  return {
+    document: { name, role, keyid, passphrase },
+    text: [`${name} is ${role}; the key is in ${file}`, `passphrase, shown once: ${passphrase}`],
+  }
+}
+
+async function remove(context: Context, args: Args): Promise<Outcome> {
+  const name = args.need(0, 'name')
+  const key = findKey(context, args)
+  const root = await trustedRoot(context)
+  const people = root.people.filter(p => p.name !== name)
+  if (people.length === root.people.length)
+    throw new ShoalError('NOT_FOUND', `there is no operator ${name}; there are ${root.people.map(p => p.name).join(', ')}`)
+  if (!people.some(p => p.role === 'admin')) throw new ShoalError('LAST_ADMIN', `${name} is the last admin of fleet ${root.fleetName}`)
+  await confirm(context, args.has('yes'), [`Removes ${name} from fleet ${root.fleetName}: what ${name} signs counts no more.`], 'Remove?')
+  await nextRoot(context, key, root, { people })
+  await removeTree(join(context.paths.operators, `${name}.json`))
+  return { document: { name }, text: [`${name} is no operator any more`] }
+}
+
+async function exportKey(context: Context, args: Args): Promise<Outcome> {
+  const name = asUsage(() => parseOperatorName(args.need(0, 'name'), 'name'))
+  const out = args.text('out')
+  if (out === undefined) throw new ShoalError('USAGE', 'operators export needs --out <file>')
+  const source = join(context.paths.operators, `${name}.json`)
+  const target = context.path(out)
+  if (!existsSync(source)) throw new ShoalError('NOT_FOUND', `${source}: no key of ${name} is kept here`)
+  if (existsSync(target)) throw new ShoalError('CONFLICT', `${target}: there is such a file already`)
+  await writeDurable(target, readFileSync(source), 0o600)
+  return { document: { name, file: target }, text: [`${target}: the key of ${name}, still encrypted under the passphrase`] }
+}
+
+async function kit(context: Context, args: Args): Promise<Outcome> {
+  const out = context.path(args.text('out') ?? context.paths.recoveryKit)
+  if (!existsSync(context.paths.caKey))
+    throw new ShoalError('NOT_ALLOWED', `${context.paths.caKey}: is not here; make the kit at a node that lets others in`)
+  const key = findKey(context, args)
+  const root = await trustedRoot(context)
+  await confirm(context, args.has('yes'), ['Makes a new recovery kit; every earlier one loses its force.'], 'Make it?')
+  const made = makeKit(readHomeFile(context.paths.caKey))
+  const beside = `${out}.new`
+  await writeDurable(beside, made.file, 0o600)
+  try {
+    await nextRoot(context, key, root, { spareAdmins: [{ keyid: made.key.keyid, publicHex: made.key.publicHex }] })
+  } catch (error) {
+    await removeTree(beside)
+    throw error
+  }
+  await renameDurable(beside, out)
+  return {
+    document: { file: out, passphrase: made.passphrase },
+    text: [`${out}: the new recovery kit; keep a copy away from this machine`, `passphrase, shown once: ${made.passphrase}`],
+  }
+}
+
+const signing = [...signingOptions, yesOption]
+
+export const peopleCommands: readonly CommandSpec[] = [
+  { path: 'operators list', about: 'who may do what', isDefault: true, run: list },
+  {
+    path: 'operators add',
+    args: '<name>',
+    about: 'a new person; shows the passphrase once',
+    options: [{ flags: '--role <role>', about: 'viewer, operator or admin' }, ...signing],
+    run: add,
+  },
+  { path: 'operators remove', args: '<name>', about: 'take a person out', options: signing, run: remove },
+  {
+    path: 'operators export',
+    args: '<name>',
+    about: 'copy a person’s encrypted key file',
+    options: [{ flags: '--out <file>', about: 'where to' }],
+    run: exportKey,
+  },
+  {
+    path: 'keys kit',
+    about: 'make a new recovery kit',
+    options: [{ flags: '--out <file>', about: 'where to (default certs/recovery-kit.json)' }, ...signing],
+    run: kit,
+  },
+]

@@ -1,0 +1,26 @@
+/** Limits and times of the command line. */
+
+/** An answer of the node's API; a write to a slow disk may take seconds. */
+export const answerDeadlineMs = 30_000
+/** A package on its way to the node, and judged there. */
+export const uploadDeadlineMs = 15 * 60_000
+/** Bytes of one answer: 10,000 nodes are 7 MB. */
+export const maxAnswerBytes = 64 << 20
+/** The longest `Retry-After` that a command waits for. */
+export const maxRetryAfterMs = 5000
+/** A node may be changing over: so long a watch waits for it to come back. */
+export const reconnectMs = 60_000
+/** How often a watched rollout is asked for. */
+export const pollMs = 250
+/** `halted` and `stalled` can pass by themselves when facts arrive in odd order; so long they must stand to be a verdict. */
+export const settledMs = 3000
+/** `stop`, `restart` and `leave` wait for the node to have done it. */
+export const lifecycleDeadlineMs = 60_000
+/** Connecting to one of a token's addresses. */
+export const dialDeadlineMs = 10_000
+/** Fleets up to this size show every step of every node in plain lines; larger ones outcomes only. */
+export const allStepsUpTo = 50
+/** A token, an invite's answer, a passphrase file: far less. */
+export const maxInputChars = 8192
+/** Elements of a list that are asked for at once; the node gives no more. */
+export const pageSize = 10_000

@@ -1,0 +1,40 @@
+/** The `shoal` command: parse, run, print, exit code. Every failure ends here, in words and in a code of the closed list. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { codeOf, Fields, parseJson, ShoalError } from '../model/index.ts'
+import { commands, examples, groups } from './commands/index.ts'
+import { Context } from './context.ts'
+import { type Io, openIo } from './io.ts'
+import { printFailure, printOutcome } from './output.ts'
+import { parseCommandLine, Shown } from './parser.ts'
+import { programDir } from './program.ts'
+
+/**
+ * Runs one command.
+ * @param argv the words after `shoal`
+ * @param options streams, environment, folder and signal, where they are not the process's own
+ * @returns the exit code (CONTRACT section 1)
+ */
+export async function run(argv: readonly string[], options: Partial<Io> = {}): Promise<number> {
+  const { io, release } = openIo(options)
+  const end = argv.indexOf('--')
+  const isJson = (end === -1 ? argv : argv.slice(0, end)).includes('--json')
+  const opened: { context: Context | null } = { context: null }
+  try {
+    const { spec, args, home } = parseCommandLine(argv, { specs: commands, groups, examples, version: ownVersion() })
+    opened.context = new Context(io, { home, isJson })
+    return printOutcome(io, isJson, await spec.run(opened.context, args))
+  } catch (error) {
+    if (error instanceof Shown) return printOutcome(io, isJson, { text: [error.text], document: { text: error.text } })
+    const cause = io.signal.aborted && codeOf(error) !== 'CANCELLED' ? new ShoalError('CANCELLED', 'interrupted', { cause: error }) : error
+    return printFailure(io, isJson, cause, opened.context)
+  } finally {
+    opened.context?.close()
+    release()
+  }
+}
+
+const ownVersion = (): string => {
+  const path = join(programDir, 'package.json')
+  return new Fields(parseJson(readFileSync(path, 'utf8'), path), path).string('version')
+}

@@ -1,0 +1,81 @@
+/**
+ * What goes out: one JSON document or lines for people on standard output; errors always in words on standard error, in three lines:
+ * what and its code, where, what to do.
+ */
+import { codeOf, codes, messageOf } from '../model/index.ts'
+import { Refusal } from './client.ts'
+import type { Context } from './context.ts'
+import type { Io } from './io.ts'
+import type { Outcome } from './spec.ts'
+
+export function printOutcome(io: Io, isJson: boolean, outcome: Outcome): number {
+  if (isJson) {
+    if (outcome.document !== undefined) io.stdout.write(`${JSON.stringify(outcome.document, null, 2)}\n`)
+  } else if (outcome.text.length > 0) {
+    io.stdout.write(`${outcome.text.join('\n')}\n`)
+  }
+  return outcome.exit ?? 0
+}
+
+/** @returns the exit code of the error */
+export function printFailure(io: Io, isJson: boolean, error: unknown, context: Context | null): number {
+  const code = codeOf(error)
+  const message = messageOf(error)
+  if (isJson) io.stdout.write(`${JSON.stringify({ error: { code, message } }, null, 2)}\n`)
+  const [what = '', ...more] = message.split('\n')
+  const lines = [
+    `error: ${what} (${code})`,
+    ...[...more, whereOf(error, context), codes[code].todo].filter(line => line !== '').map(line => `  ${line}`),
+  ]
+  io.stderr.write(`${lines.join('\n')}\n`)
+  if (code === 'INTERNAL' && error instanceof Error && io.env['SHOAL_DEBUG'] !== undefined) io.stderr.write(`${error.stack ?? ''}\n`)
+  return codes[code].exit
+}
+
+function whereOf(error: unknown, context: Context | null): string {
+  if (context === null) return ''
+  const asked = context.asked === null ? '' : `, node ${context.asked}`
+  const request = error instanceof Refusal && error.requestId !== '' ? `, request ${error.requestId}` : ''
+  return `home ${context.paths.home}${asked}${request}`
+}
+
+/** Columns with two spaces between them, header in capitals; the last column is cut to the width. */
+export function table(
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+  width = Number.POSITIVE_INFINITY,
+): readonly string[] {
+  const all = [header.map(h => h.toUpperCase()), ...rows.map(row => row.map(oneLine))]
+  const widths = header.map((_, column) => Math.max(...all.map(row => lengthOf(row[column] ?? ''))))
+  const line = (row: readonly string[]): string =>
+    row.map((cell, column) => (column === row.length - 1 ? cell : cell + ' '.repeat((widths[column] ?? 0) - lengthOf(cell)))).join('  ')
+  return all.map(row => cut(line(row).trimEnd(), width))
+}
+
+/** Code points, not UTF-16 units. */
+const lengthOf = (text: string): number => Array.from(text).length
+
+export const cut = (text: string, width: number): string =>
+  lengthOf(text) <= width
+    ? text
+    : `${Array.from(text)
+        .slice(0, Math.max(0, width - 1))
+        .join('')}…`
+
+/** Text that came from others, for one line of a terminal: no control characters. */
+export const oneLine = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, ' ')
+
+export const plural = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
+
+/** Milliseconds for people: `4 s`, `2 min`, `3 h`, `5 d`. */
+export function ago(ms: number): string {
+  if (ms < 90_000) return `${Math.round(ms / 1000)} s`
+  if (ms < 5_400_000) return `${Math.round(ms / 60_000)} min`
+  return ms < 172_800_000 ? `${Math.round(ms / 3_600_000)} h` : `${Math.round(ms / 86_400_000)} d`
+}
+
+/** Bytes for people. */
+export function bytesText(bytes: number): string {
+  if (bytes < 10_000) return `${bytes} B`
+  return bytes < 10_000_000 ? `${Math.round(bytes / 1000)} kB` : `${Math.round(bytes / 1_000_000)} MB`
+}

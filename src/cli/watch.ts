@@ -1,0 +1,93 @@
+/**
+ * Follows a rollout to its end. A lost connection is never an end: the node that is asked may itself be changing over. What it sees goes
+ * to standard error, drawn on a terminal, in lines elsewhere.
+ */
+import { setTimeout as wait } from 'node:timers/promises'
+import { ShoalError } from '../model/index.ts'
+import { parseRollout, type RolloutAnswer } from './answers.ts'
+import type { Context } from './context.ts'
+import { LiveBlock } from './live-block.ts'
+import { pollMs, reconnectMs, settledMs } from './limits.ts'
+import { changes, nothingTold } from './progress.ts'
+import { glyphsFor, render } from './render.ts'
+import { endStates, stuckStates } from './verdict.ts'
+
+/** What a watch needs of the world. */
+export interface WatchDeps {
+  readonly ask: () => Promise<unknown>
+  /** Milliseconds of a clock that only goes forward. */
+  readonly now: () => number
+  readonly wait: (ms: number) => Promise<unknown>
+  readonly show: (rollout: RolloutAnswer, nowMs: number) => void
+  readonly say: (line: string) => void
+}
+
+export interface Watched {
+  readonly rollout: RolloutAnswer
+  /** As the node answered. */
+  readonly document: unknown
+}
+
+/** Codes that mean: not now. */
+const passing = new Set(['NO_NODE', 'STARTING', 'BUSY', 'UNAUTHENTICATED'])
+
+/**
+ * Asks until the rollout has ended: at once for final states, after a while for those that a late success may still leave.
+ * @throws ShoalError NO_NODE after a minute without an answer, and whatever else the node refuses
+ */
+export async function watch(deps: WatchDeps): Promise<Watched> {
+  let since = { state: '', ms: deps.now() }
+  let lastAnswerMs: number | null = null
+  let isLost = false
+  for (;;) {
+    try {
+      const document = await deps.ask()
+      const rollout = parseRollout(document)
+      const now = deps.now()
+      if (isLost) deps.say('the node answers again')
+      isLost = false
+      lastAnswerMs = now
+      if (rollout.state !== since.state) since = { state: rollout.state, ms: now }
+      deps.show(rollout, now)
+      if (endStates.has(rollout.state) || (stuckStates.has(rollout.state) && now - since.ms >= settledMs)) return { rollout, document }
+    } catch (error) {
+      lastAnswerMs ??= deps.now()
+      if (!(error instanceof ShoalError) || !passing.has(error.code) || deps.now() - lastAnswerMs > reconnectMs) throw error
+      if (!isLost) deps.say(`no answer (${error.message}); waiting for the node to come back`)
+      isLost = true
+    }
+    await deps.wait(pollMs)
+  }
+}
+
+/** Watches a rollout for a person. Ctrl-C ends the watch, never the rollout. */
+export async function watchRollout(context: Context, id: string): Promise<Watched> {
+  const { io } = context
+  const isDrawn = io.stderr.isTTY === true && io.env['TERM'] !== 'dumb'
+  const block = isDrawn ? new LiveBlock(io.stderr) : null
+  let told = nothingTold
+  const glyphs = glyphsFor(io.env)
+  const inLines = (rollout: RolloutAnswer, nowMs: number): void => {
+    const { lines, told: next } = changes(told, rollout, nowMs)
+    told = next
+    for (const line of lines) context.note(line)
+  }
+  try {
+    return await watch({
+      ask: () => context.api().get(`rollouts/${encodeURIComponent(id)}`),
+      now: () => performance.now(),
+      wait: ms => wait(ms, undefined, { signal: io.signal }),
+      show: (rollout, nowMs) =>
+        block === null ? inLines(rollout, nowMs) : block.draw(render(rollout, (io.stderr.columns ?? 80) - 1, glyphs)),
+      say: line => (block === null ? context.note(line) : block.above(line)),
+    })
+  } catch (error) {
+    if (io.signal.aborted)
+      throw new ShoalError('CANCELLED', `stopped watching; the rollout goes on\n\`shoal rollout pause ${id.slice(0, 8)}\` pauses it`, {
+        cause: error,
+      })
+    throw error
+  } finally {
+    block?.end()
+  }
+}

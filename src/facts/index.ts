@@ -1,0 +1,5 @@
+export * from './digest.ts'
+export * from './fleet.ts'
+export * from './limits.ts'
+export * from './registers.ts'
+export * from './writers.ts'

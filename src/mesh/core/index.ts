@@ -1,0 +1,7 @@
+export * from './codec.ts'
+export * from './core.ts'
+export * from './directory.ts'
+export * from './events.ts'
+export * from './frames.ts'
+export * from './kinds.ts'
+export * from './limits.ts'

@@ -1,0 +1,6 @@
+export * from './clock.ts'
+export * from './core/index.ts'
+export * from './limits.ts'
+export * from './probe.ts'
+export * from './ws.ts'
+export type { PeerTls } from './dialler.ts'

@@ -1,0 +1,97 @@
+/** package.json of an app: what of it Shoal reads, and the manifest that comes of it (CONTRACT section 2). */
+import { readFileSync } from 'node:fs'
+import { join, posix } from 'node:path'
+import {
+  asInteger,
+  asString,
+  Fields,
+  type Manifest,
+  messageOf,
+  parseAppName,
+  parseHandover,
+  parseJson,
+  parseVersion,
+  ShoalError,
+  systemCodeOf,
+} from '../model/index.ts'
+
+/** @throws ShoalError NOT_AN_APP if there is none, or no JSON object */
+export function readPackageJson(dir: string): Fields {
+  const file = join(dir, 'package.json')
+  try {
+    return new Fields(parseJson(readFileSync(file, 'utf8'), file), file)
+  } catch (cause) {
+    const what = systemCodeOf(cause) === 'ENOENT' ? 'there is no package.json' : messageOf(cause)
+    throw new ShoalError('NOT_AN_APP', `${dir}: ${what}`, { cause })
+  }
+}
+
+/** What packing finds out itself. */
+export interface Target {
+  readonly platform: string
+  /** NODE_MODULE_VERSION that native addons were built for. */
+  readonly abi: string | null
+}
+
+/** @throws ShoalError NOT_AN_APP, BAD_VERSION */
+export function appManifest(pkg: Fields, target: Target): Manifest {
+  const shoal = shoalOf(pkg)
+  return {
+    ...identity(pkg),
+    kind: 'app',
+    platform: target.platform,
+    engines: enginesOf(pkg, target),
+    dataVersion: field(() => shoal.maybe('dataVersion', (v, w) => asInteger(v, w, 1, 1_000_000), 1)),
+    minFrom: shoal.maybe('minFrom', parseVersion, null),
+    handover: field(() => shoal.maybe('handover', parseHandover, 'exclusive')),
+    probationMs: field(() => probationOf(shoal)),
+    entry: entryOf(pkg),
+  }
+}
+
+/** The manifest of Shoal's own package: its entry is the program that `bin.shoal` names. */
+export function shoalManifest(pkg: Fields, target: Target): Manifest {
+  const entry = field(() => new Fields(pkg.raw('bin'), `${pkg.where}.bin`).string('shoal', 1000))
+  return {
+    ...identity(pkg),
+    kind: 'shoal',
+    platform: target.platform,
+    engines: enginesOf(pkg, target),
+    dataVersion: 1,
+    minFrom: null,
+    handover: 'exclusive',
+    probationMs: null,
+    entry: plainPath(entry),
+  }
+}
+
+/** Path of the app's entry, with `/`, relative to the package. @throws ShoalError NOT_AN_APP */
+export const entryOf = (pkg: Fields): string => plainPath(field(() => shoalOf(pkg).string('app', 1000)))
+
+const plainPath = (entry: string): string => posix.normalize(entry.replaceAll('\\', '/')).replace(/^\/+/, '')
+
+const shoalOf = (pkg: Fields): Fields => field(() => new Fields(pkg.raw('shoal'), `${pkg.where}.shoal`))
+
+function identity(pkg: Fields): Pick<Manifest, 'schema' | 'name' | 'version'> {
+  return { schema: 1, name: field(() => pkg.get('name', parseAppName)), version: pkg.get('version', parseVersion) }
+}
+
+function enginesOf(pkg: Fields, target: Target): Manifest['engines'] {
+  const engines = field(() => new Fields(pkg.raw('engines') ?? {}, `${pkg.where}.engines`))
+  const node = field(() => engines.maybe('node', (v, w) => asString(v, w, 200), null))
+  return { ...(node === null ? {} : { node }), ...(target.abi === null ? {} : { abi: target.abi }) }
+}
+
+function probationOf(shoal: Fields): number | null {
+  if (!shoal.has('probation')) return null
+  return new Fields(shoal.raw('probation'), `${shoal.where}.probation`).integer('seconds', 0, 86_400) * 1000
+}
+
+/** A field that is missing or wrong makes the folder no app; the message names it. */
+function field<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (cause) {
+    throw new ShoalError('NOT_AN_APP', messageOf(cause), { cause })
+  }
+}

@@ -1,0 +1,46 @@
+/** Unpacking a package into a slot, and learning what a package file is: the main thread's side, which never reads the file itself. */
+import { basename, dirname, join } from 'node:path'
+import type { Digest, Manifest } from '../model/index.ts'
+import { removeTree, renameDurable } from '../slots/index.ts'
+import { packageLimits } from './limits.ts'
+import { runJob } from './thread.ts'
+import type { Inspected } from './thread-jobs.ts'
+
+export interface UnpackOptions {
+  /** Digest that the release names; checked before anything else. */
+  readonly expect: Digest
+  readonly signal?: AbortSignal
+  /** Bytes that the unpacked files may have together; the limit of packages if none is given. */
+  readonly maxBytes?: number
+  /** false: no fsync, for folders that are thrown away. */
+  readonly isDurable?: boolean
+}
+
+/**
+ * Judges and unpacks into `intoDir`, which appears whole or not at all; its files are read-only. A slot that is there already and is
+ * this package is success. One call at a time for one `intoDir`.
+ * @throws ShoalError DIGEST_MISMATCH, NOT_A_ZIP, PACKAGE_REJECTED, DISK_FULL, CONFLICT; nothing is left behind
+ */
+export async function unpackPackage(zipFile: string, intoDir: string, options: UnpackOptions): Promise<Manifest> {
+  const temp = join(dirname(intoDir), `.${basename(intoDir)}.unpacking`)
+  await removeTree(temp) // of a run that was killed
+  try {
+    const { expect, signal, maxBytes = packageLimits.maxUnpackedBytes, isDurable = true } = options
+    const answer = await runJob({ t: 'unpack', file: zipFile, expect, temp, into: intoDir, maxBytes, isDurable }, signal)
+    if (answer.t !== 'unpacked') throw new TypeError(`the thread answered ${answer.t}`)
+    if (answer.isNew) await renameDurable(temp, intoDir)
+    return answer.manifest
+  } finally {
+    await removeTree(temp)
+  }
+}
+
+/**
+ * What a package file is: manifest, digest, blockmap, with every rule and every file's contents checked.
+ * @throws ShoalError DIGEST_MISMATCH, NOT_A_ZIP, PACKAGE_REJECTED, TOO_LARGE
+ */
+export async function inspectPackage(file: string, options: { expect?: Digest; signal?: AbortSignal } = {}): Promise<Inspected> {
+  const answer = await runJob({ t: 'inspect', file, expect: options.expect ?? null }, options.signal)
+  if (answer.t !== 'inspected') throw new TypeError(`the thread answered ${answer.t}`)
+  return answer.inspected
+}

@@ -1,0 +1,127 @@
+import t from 'tap'
+import { completions } from '../../../src/cli/commands/completion.ts'
+import { commands } from '../../../src/cli/commands/index.ts'
+import { closest } from '../../../src/cli/closest.ts'
+import { cut, oneLine, table } from '../../../src/cli/output.ts'
+import { codes } from '../../../src/model/index.ts'
+import { shoal } from './helpers.ts'
+
+void t.test('wrong usage ends with 2, says so on standard error, and helps', async t => {
+  const cases: readonly (readonly [readonly string[], RegExp])[] = [
+    [[], /no command/],
+    [['statsu'], /unknown command 'statsu'[^]*Did you mean status\?/],
+    [['nodes', 'shwo', 'x'], /unknown command 'nodes shwo'[^]*Did you mean show\?/],
+    [['rollout', 'abrot'], /Did you mean abort\?/],
+    [['keys'], /keys needs a command: kit/],
+    [['logs'], /unknown command 'logs'/],
+    [['status', '--jsno'], /unknown option '--jsno'[^]*Did you mean --json\?/],
+    [['nodes', 'show'], /missing required argument 'node'/],
+    [['nodes', 'show', 'a', 'b'], /too many arguments/],
+    [['init', '--listen'], /argument missing/],
+    [['init', '--listen', 'nonsense'], /--listen: "nonsense" is no HOST:PORT/],
+    [['init', '--name', 'a\nb'], /--name/],
+    [['pack', '.', '--platform', 'Lin ux'], /--platform/],
+    [['pack', '.', '--shoal'], /unknown option '--shoal'/],
+    [['completion', 'tcsh'], /bash \| zsh \| fish/],
+    [['demo', '--nodes', 'many'], /"many" is no whole number/],
+    [['demo', '--nodes', '0'], /from 1 to/],
+  ]
+  for (const [argv, message] of cases) {
+    const { code, out, err } = await shoal(argv)
+    t.equal(code, 2, argv.join(' '))
+    t.equal(out, '', 'nothing on standard output')
+    t.match(err, message)
+    t.match(err, /\(USAGE\)/)
+  }
+})
+
+void t.test('with --json a failure is exactly one document, and words on standard error', async t => {
+  const { code, json, err } = await shoal(['statsu', '--json'])
+  t.equal(code, 2)
+  t.equal(json.error.code, 'USAGE')
+  t.match(err, /^error: unknown command 'statsu' \(USAGE\)\n {2}\(Did you mean status\?\)\n {2}\S/)
+  const after = await shoal(['statsu', '--', '--json'])
+  t.equal(after.out, '', 'behind -- it is a word, no option')
+})
+
+void t.test('options of the whole command stand anywhere', async t => {
+  const home = t.testdir()
+  for (const argv of [
+    ['--home', home, '--json', 'status'],
+    ['status', '--json', '--home', home],
+    ['nodes', '--json', 'list', `--home=${home}`],
+  ]) {
+    const { code, json } = await shoal(argv)
+    t.equal(code, 2, argv.join(' '))
+    t.equal(json.error.code, 'HOME_EMPTY')
+    t.match(json.error.message, home)
+  }
+  t.equal((await shoal(['status', '--json'], { env: { SHOAL_HOME: home } })).json.error.code, 'HOME_EMPTY')
+  t.match((await shoal(['status'], { cwd: home })).err, new RegExp(`home ${home}`))
+})
+
+void t.test('help and version are asked for, so they end with 0', async t => {
+  const help = await shoal(['--help'])
+  t.equal(help.code, 0)
+  t.match(help.out, /Examples:[^]*Usage: shoal[^]*nodes list\|show\|remove/)
+  t.match((await shoal(['help', 'invite'])).out, /--can-invite/)
+  t.match((await shoal(['rollout', 'start', '--help'])).out, /--max-missing[^]*--home/)
+  t.match((await shoal(['--version'])).out, /^\d+\.\d+\.\d+\n$/)
+})
+
+void t.test('every command can print its help, and aliases lead to the same', async t => {
+  for (const { path } of commands) t.equal((await shoal([...path.split(' '), '--help'])).code, 0, path)
+  const aliases = [
+    ['fleet', 'nodes'],
+    ['undo', 'rollback'],
+    ['update', 'deploy'],
+  ]
+  for (const [alias = '', name] of aliases) t.match((await shoal([alias, '--help'])).out, new RegExp(`Usage: shoal ${name}\\|${alias}`))
+  t.match((await shoal(['rollout', 'status', '--help'])).out, /Usage: shoal rollout show\|status/)
+})
+
+void t.test('start of an empty home names the two commands to choose from', async t => {
+  const { code, err } = await shoal(['start', '--home', t.testdir()])
+  t.equal(code, 2)
+  t.match(err, /shoal init[^]*shoal join TOKEN/)
+})
+
+void t.test('explain prints every code, and guesses', async t => {
+  for (const [code, entry] of Object.entries(codes)) {
+    const { json } = await shoal(['explain', code, '--json'])
+    t.strictSame(json, { code, exit: entry.exit, status: entry.status, todo: entry.todo })
+  }
+  t.match((await shoal(['explain', 'disk-full'])).out, /DISK_FULL \(exit code 1, HTTP status 507\)\nFree what/)
+  const unknown = await shoal(['explain', 'DISK_FUL'])
+  t.equal(unknown.code, 1)
+  t.match(unknown.err, /NOT_FOUND[^]*Did you mean DISK_FULL\?/)
+})
+
+void t.test('completion comes from the command table', async t => {
+  const words = completions(commands)
+  t.ok(words.get('')?.includes('deploy') && words.get('')?.includes('update'))
+  t.strictSame(words.get('peers'), ['list', 'add', 'remove', 'test'])
+  t.ok(words.get('rollout start')?.includes('--max-failed'))
+  t.ok(words.get('rollout status')?.includes('--json'))
+  for (const shell of ['bash', 'zsh', 'fish']) {
+    const { code, out } = await shoal(['completion', shell])
+    t.equal(code, 0)
+    t.match(out, /reset-identity[^]*--can-invite|--can-invite[^]*reset-identity/)
+  }
+})
+
+void t.test('words are near or not', async t => {
+  t.equal(closest('statsu', ['status', 'start']), 'status')
+  t.equal(closest('invtie', ['invite', 'init']), 'invite')
+  t.equal(closest('xyz', ['status', 'start']), null)
+})
+
+void t.test('tables have two spaces, capitals, and fit the width', async t => {
+  const rows = [
+    ['shop-7', 'a', 'something long at the end'],
+    ['köln', 'bbb', 'x\u001b[31m\ny'],
+  ]
+  t.strictSame(table(['name', 'id', 'doing'], rows, 24), ['NAME    ID   DOING', 'shop-7  a    something …', 'köln    bbb  x [31m y'])
+  t.equal(cut('abcdef', 3), 'ab…')
+  t.equal(oneLine('a\u202eb\r\nc'), 'a b c')
+})

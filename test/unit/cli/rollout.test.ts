@@ -1,0 +1,646 @@
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { parseRollout, type RolloutAnswer } from '../../../src/cli/answers.ts'
+import { changes, nothingTold } from '../../../src/cli/progress.ts'
+import { asciiGlyphs, glyphsFor, render, unicodeGlyphs } from '../../../src/cli/render.ts'
+import { found } from '../../../src/cli/home/index.ts'
+import { verdictOf } from '../../../src/cli/verdict.ts'
+import { watch } from '../../../src/cli/watch.ts'
+import { parseControl, parseOrder, parseRelease, parseRemoval, ShoalError } from '../../../src/model/index.ts'
+import { homePaths } from '../../../src/slots/index.ts'
+import { NodeStore } from '../../../src/store/index.ts'
+import {
+  newOperatorKey,
+  parseToken,
+  sha256,
+  signingKeys,
+  trustFirstRoot,
+  trustNextRoot,
+  type TrustedRoot,
+  verifyDocument,
+} from '../../../src/trust/index.ts'
+import { type Answerer, type Asked, fakeNode, type Json, refusal, shoal } from './helpers.ts'
+
+// --- what is drawn and said
+
+const idOf = (n: number): string => 'abcdefghijklmnopqrstuvwxyz'[n % 26]!.repeat(8).padEnd(52, '2')
+const nodeRow = (n: number, more: object = {}): object => ({
+  id: idOf(n),
+  name: `shop-${n}`,
+  reach: 'direct',
+  ageMs: 0,
+  app: { name: 'demo', version: '1.4.0' },
+  step: 'waiting',
+  outcome: null,
+  ...more,
+})
+const confirmed = { outcome: 'confirmed', app: { name: 'demo', version: '1.5.0' }, step: 'idle' }
+
+function rollout(state: string, rows: readonly object[], more: object = {}): RolloutAnswer {
+  const ids = rows.map((_, n) => idOf(n))
+  const waves = [
+    { state: 'passed', nodes: ids.slice(0, 1), need: 1, confirmed: 1, failed: 0, missing: 0 },
+    { state: 'open', nodes: ids.slice(1), need: rows.length - 1, confirmed: 0, failed: 1, missing: 0 },
+  ]
+  return parseRollout({
+    id: 'r'.repeat(52),
+    release: 'demo@1.5.0',
+    state,
+    initiatedBy: 'ann',
+    opensWhen: 'wave 2 of 2 passes when 3 more have confirmed',
+    waves,
+    nodes: rows,
+    ...more,
+  })
+}
+const mixed = [
+  nodeRow(0, confirmed),
+  nodeRow(1, { step: 'transfer', percent: 40 }),
+  nodeRow(2, { outcome: 'rolled-back', reason: { code: 'APP_UNHEALTHY', message: 'no database' }, log: ['starting', 'boom'] }),
+  nodeRow(3, { step: 'probation' }),
+  nodeRow(4, { outcome: 'missing', reach: 'lost' }),
+  nodeRow(5),
+]
+
+void t.test('a rollout is drawn in the width there is', async t => {
+  t.strictSame(render(rollout('open', mixed), 72), [
+    'demo@1.5.0  open  1 of 6 confirmed  by ann',
+    'wave 1  passed  ✓  1 of 1, needs 1',
+    'wave 2  open    ↓↩◔?·  0 of 5, needs 5, 1 failed',
+    'wave 2 of 2 passes when 3 more have confirmed',
+    '  ↩ shop-2  rolled-back  APP_UNHEALTHY: no database',
+    '  ? shop-4  missing',
+    '  ↓ shop-1  transfer 40 %',
+    '  ◔ shop-3  probation',
+  ])
+  t.strictSame(
+    render(rollout('open', mixed), 40, asciiGlyphs),
+    [
+      'demo@1.5.0  open  1 of 6 confirmed  by …',
+      'wave 1  passed  +  1 of 1, needs 1',
+      'wave 2  open    0 of 5, needs 5, 1 faile…',
+      'wave 2 of 2 passes when 3 more have con…',
+      '  < shop-2  rolled-back  APP_UNHEALTHY:…',
+      '  ? shop-4  missing',
+      '  v shop-1  transfer 40 %',
+      '  o shop-3  probation',
+    ].map(line => (line.length > 40 ? `${line.slice(0, 39)}…` : line)),
+  )
+  const many = Array.from({ length: 300 }, (_, n) =>
+    nodeRow(n, { outcome: 'failed', reason: { code: 'INTERNAL', message: 'x\u001b[2Jy' } }),
+  )
+  const lines = render(rollout('halted', many), 80)
+  t.equal(lines.length, 3 + 1 + 8 + 1)
+  t.match(lines.at(-1), /and 292 more/)
+  t.notMatch(lines.join(''), '\u001b')
+  for (const line of lines) t.ok(line.length <= 80)
+})
+
+void t.test('glyphs follow the terminal', async t => {
+  t.equal(glyphsFor({ LANG: 'de_DE.UTF-8', TERM: 'xterm' }), unicodeGlyphs)
+  t.equal(glyphsFor({ LANG: 'C', TERM: 'xterm' }), asciiGlyphs)
+  t.equal(glyphsFor({ LANG: 'de_DE.UTF-8', TERM: 'dumb' }), asciiGlyphs)
+})
+
+void t.test('without a terminal each change is one full line', async t => {
+  const first = changes(nothingTold, rollout('open', [nodeRow(0), nodeRow(1)]), 0)
+  t.strictSame(first.lines, ['wave 2 of 2 passes when 3 more have confirmed'])
+  const second = changes(
+    first.told,
+    rollout('open', [nodeRow(0, { step: 'switching' }), nodeRow(1, { step: 'transfer', percent: 3 })]),
+    1000,
+  )
+  t.strictSame(second.lines, ['[0/2] shop-0 switching', '[0/2] shop-1 transfer'])
+  t.strictSame(
+    changes(second.told, rollout('open', [nodeRow(0, { step: 'switching' }), nodeRow(1, { step: 'transfer', percent: 70 })]), 2000).lines,
+    [],
+    'percents are no change',
+  )
+  t.strictSame(
+    changes(second.told, rollout('open', [nodeRow(0, { outcome: 'missing' }), nodeRow(1, { step: 'transfer' })]), 2000).lines.length,
+    0,
+    'a node that switches is silent for a moment',
+  )
+  const last = changes(
+    second.told,
+    rollout('open', [nodeRow(0, confirmed), nodeRow(1, { outcome: 'failed', reason: { code: 'DISK_FULL', message: '1 GB is missing' } })], {
+      opensWhen: 'now',
+    }),
+    13_000,
+  )
+  t.strictSame(last.lines, ['[2/2] shop-0 confirmed 1.5.0 (12 s)', '[2/2] shop-1 failed  DISK_FULL: 1 GB is missing', 'now'])
+})
+
+void t.test('the verdict is the last line, in words, and the exit code', async t => {
+  const all = [nodeRow(0, confirmed), nodeRow(1, confirmed)]
+  t.strictSame(verdictOf(rollout('completed', all)), {
+    exit: 0,
+    lines: ['completed: 2 nodes confirmed demo@1.5.0'],
+    sentence: 'completed: 2 nodes confirmed demo@1.5.0',
+  })
+  const bad = verdictOf(rollout('halted', mixed))
+  t.equal(bad.exit, 5)
+  t.strictSame(bad.lines.slice(0, 3), [
+    'shop-2 (cccccccc) rolled-back: APP_UNHEALTHY: no database, runs demo@1.4.0',
+    '    starting',
+    '    boom',
+  ])
+  t.match(
+    bad.lines.at(-1),
+    /^halted: 1 of 6 nodes confirmed demo@1\.5\.0; went back: shop-2; missing: shop-4\. Nobody else starts; .*retry rrrrrrrr/,
+  )
+  const cases = [
+    ['stalled', /^stalled: .*missing: shop-4.*skip rrrrrrrr/],
+    ['completed-with-exceptions', /^completed with exceptions: /],
+    ['aborted', /^aborted: /],
+    ['expired', /^expired: /],
+  ] as const
+  for (const [state, words] of cases) {
+    const { exit, sentence } = verdictOf(rollout(state, mixed))
+    t.equal(exit, 5)
+    t.match(sentence, words)
+  }
+})
+
+/** A world in which time passes only by waiting. */
+function world(script: readonly (object | ShoalError)[]): Parameters<typeof watch>[0] & { said: string[]; ms: () => number } {
+  let now = 0
+  let turn = 0
+  const said: string[] = []
+  return {
+    said,
+    ms: () => now,
+    ask: async () => {
+      const next = script[Math.min(turn++, script.length - 1)]
+      if (next instanceof ShoalError) throw next
+      return next
+    },
+    now: () => now,
+    wait: async ms => (now += ms),
+    show: () => undefined,
+    say: line => said.push(line),
+  }
+}
+const doc = (state: string): object => ({ id: 'r'.repeat(52), release: 'demo@1.5.0', state, waves: [], nodes: [] })
+const gone = new ShoalError('NO_NODE', '127.0.0.1:1 does not answer: ECONNREFUSED')
+
+void t.test('a watch ends at once when it is decided, and waits where a late success may change it', async t => {
+  for (const state of ['completed', 'completed-with-exceptions', 'aborted', 'expired']) {
+    const deps = world([doc('open'), doc('paused'), doc(state)])
+    t.equal((await watch(deps)).rollout.state, state)
+    t.equal(deps.ms(), 500)
+  }
+  for (const state of ['halted', 'stalled']) {
+    const deps = world([doc('open'), doc(state)])
+    t.equal((await watch(deps)).rollout.state, state)
+    t.equal(deps.ms(), 3250, 'stood for 3 s')
+    t.equal((await watch(world([doc(state), doc('open'), doc(state), doc('completed')]))).rollout.state, 'completed')
+  }
+})
+
+void t.test('a watch outlives its node’s restart, but not for ever', async t => {
+  const deps = world([
+    doc('open'),
+    gone,
+    new ShoalError('STARTING', 'a moment'),
+    new ShoalError('UNAUTHENTICATED', 'new token'),
+    doc('open'),
+    doc('completed'),
+  ])
+  t.equal((await watch(deps)).rollout.state, 'completed')
+  t.match(deps.said, [/waiting for the node to come back/, /answers again/])
+  const dead = world([doc('open'), gone])
+  await t.rejects(watch(dead), { code: 'NO_NODE' })
+  t.ok(dead.ms() > 60_000 && dead.ms() < 61_000)
+  await t.rejects(watch(world([gone])), { code: 'NO_NODE' })
+  await t.rejects(watch(world([new ShoalError('NOT_FOUND', 'no such')])), { code: 'NOT_FOUND' })
+})
+
+// --- what is signed
+
+const folder = t.testdir()
+const home = join(folder, 'home')
+const paths = homePaths(home)
+const made = await found(paths, { passphrase: 'words', writesSecrets: false, listen: { host: '127.0.0.1', port: 0 }, operator: 'ann' })
+const env = { SHOAL_PASSPHRASE: 'words' }
+const store = new NodeStore(paths.db)
+const root = trustFirstRoot(store.facts().find(f => f.kind === 'root')?.body ?? '', made.fleet)
+store.close()
+
+const other = idOf(3)
+const fleetDoc = (more: object = {}): object => ({
+  fleet: made.fleet,
+  name: 'shoal',
+  root: root.text,
+  generation: 7,
+  caPin: root.caPin,
+  self: { id: made.id, addresses: [made.address] },
+  redeems: true,
+  people: root.people,
+  ...more,
+})
+
+function draftOf(body: Json, more: object = {}): object {
+  const planText = JSON.stringify({ waves: [{ nodes: [other, made.id], maxFailed: 0, maxMissing: 0 }], lost: [] })
+  const [name, version] = body.release?.split('@') ?? ['demo', '1.0.0']
+  const { soakMs, witnesses, deadlineMs, window, allowDowngrade, data, replaceApp, force, dryRun, by } = body
+  const order = {
+    fleet: made.fleet,
+    generation: 8,
+    kind: 'app',
+    name,
+    version,
+    release: 'd'.repeat(64),
+    plan: sha256(planText),
+    selector: { only: [], tags: body.tags },
+    ...{ soakMs, witnesses, deadlineMs, window, data, replaceApp, force, dryRun, by },
+    allowDowngrade: allowDowngrade || body.rollback !== null,
+    at: 'now',
+    node: made.id,
+    future: 'kept',
+    ...more,
+  }
+  return { order, planText, plan: JSON.parse(planText), names: { [other]: 'shop-3', [made.id]: 'till' } }
+}
+
+const rolloutDoc = (state = 'completed', more: object = {}): object => ({
+  id: 'r'.repeat(52),
+  release: 'demo@1.5.0',
+  state,
+  waves: [{ state: 'passed', nodes: [other, made.id], need: 2, confirmed: 2, failed: 0, missing: 0 }],
+  nodes: [
+    { ...nodeRow(3), ...confirmed },
+    { ...nodeRow(0), id: made.id, ...confirmed },
+  ],
+  ...more,
+})
+
+/** A node that agrees with everything; `more` answers first. */
+const agreeing =
+  (more: (asked: Asked) => { status?: number; body: unknown } | undefined = () => undefined): Answerer =>
+  asked => {
+    const special = more(asked)
+    if (special !== undefined) return special
+    const what = `${asked.method} ${asked.path.replace(/^\/_shoal\/api\/v1\//, '').split('?')[0] ?? ''}`
+    if (what === 'GET fleet') return { body: fleetDoc() }
+    if (what === 'GET releases') return { body: { releases: [], next: null } }
+    if (what === 'POST rollouts/draft') return { body: draftOf(asked.body) }
+    if (what === 'POST rollouts') return { status: 201, body: { id: 'r'.repeat(52), release: 'demo@1.5.0' } }
+    if (what === 'POST releases') return { status: 201, body: { id: 'd'.repeat(64) } }
+    if (what === 'POST packages') return { status: 201, body: {} }
+    if (what === 'POST invites') return { status: 201, body: { id: 'i' } }
+    if (what === 'POST root') return { status: 201, body: { version: 2 } }
+    if (what.startsWith('GET rollouts/')) return { body: rolloutDoc() }
+    if (what.startsWith('GET nodes/')) return { body: { ...nodeRow(3) } }
+    if (/^POST rollouts\/r+\/\w+$/.test(what)) return { body: { id: 'r'.repeat(52), state: 'open' } }
+    if (/^POST nodes\/\w+\/remove$/.test(what)) return { body: { id: other } }
+    return { status: 404, body: refusal('NOT_FOUND', what) }
+  }
+
+const bodyOf = (asked: readonly Asked[], path: string): Json =>
+  asked.find(a => a.path === `/_shoal/api/v1/${path}` && a.method === 'POST')?.body
+const payload = (envelope: Json, kind: 'release' | 'order' | 'control' | 'invite' | 'removal'): unknown =>
+  verifyDocument(envelope, kind, signingKeys(root, kind)).payload
+
+void t.test('an order is drafted, checked, and signed as it was drafted', async t => {
+  const { asked } = await fakeNode(w => t.teardown(w), home, agreeing())
+  const argv = [
+    'rollout',
+    'start',
+    'demo@1.5.0',
+    '--soak',
+    '1s',
+    '--select',
+    'tag=till,site=berlin',
+    '--only',
+    'shop-3, till',
+    '--waves',
+    '1,100%',
+    '--max-failed',
+    '2',
+    '--data',
+    'keep',
+    '--json',
+    '--home',
+    home,
+  ]
+  const { code, json, err } = await shoal(argv, { env })
+  t.equal(code, 0)
+  t.strictSame(json, { id: 'r'.repeat(52), release: 'demo@1.5.0' })
+  t.match(bodyOf(asked, 'rollouts/draft'), {
+    release: 'demo@1.5.0',
+    rollback: null,
+    only: ['shop-3', 'till'],
+    tags: ['till', 'tag=till', 'site=berlin'],
+    waves: '1,100%',
+    maxFailed: 2,
+    maxMissing: null,
+    soakMs: 1000,
+    witnesses: 1,
+    deadlineMs: 604_800_000,
+    data: 'keep',
+    dryRun: false,
+    by: 'ann',
+  })
+  const { envelope, planText } = bodyOf(asked, 'rollouts')
+  const signed = payload(envelope, 'order') as Record<string, unknown>
+  t.equal(parseOrder(signed).plan, sha256(planText))
+  t.equal(signed['future'], 'kept', 'fields that this version does not know are signed as they came')
+  t.match(err, /demo@1\.5\.0 to 2 nodes in 1 wave, by ann\n {2}wave 1: shop-3, till/)
+})
+
+void t.test('a draft that is not what was asked for is not signed', async t => {
+  const cases: readonly (readonly [object, string])[] = [
+    [{ version: '6.6.6' }, 'BAD_REQUEST'],
+    [{ name: 'evil' }, 'BAD_REQUEST'],
+    [{ fleet: 'b'.repeat(52) }, 'BAD_REQUEST'],
+    [{ force: true }, 'BAD_REQUEST'],
+    [{ allowDowngrade: true }, 'BAD_REQUEST'],
+    [{ soakMs: 0 }, 'BAD_REQUEST'],
+    [{ by: 'eve' }, 'BAD_REQUEST'],
+    [{ plan: 'e'.repeat(64) }, 'DIGEST_MISMATCH'],
+  ]
+  let more: object = {}
+  const { asked } = await fakeNode(
+    w => t.teardown(w),
+    home,
+    agreeing(a => (a.path.endsWith('/draft') ? { body: draftOf(a.body, more) } : undefined)),
+  )
+  for (const [change, code] of cases) {
+    more = change
+    const ran = await shoal(['rollout', 'start', 'demo@1.5.0', '--json', '--home', home], { env })
+    t.equal(ran.json.error.code, code, JSON.stringify(change))
+    t.equal(ran.code, 1)
+  }
+  more = { version: '2.0.0' }
+  t.equal((await shoal(['rollback', '--to', '1.0.0', '--json', '--home', home], { env })).json.error.code, 'BAD_REQUEST')
+  t.notOk(bodyOf(asked, 'rollouts'))
+  more = {}
+  t.equal((await shoal(['undo', '--to', '1.0.0', '--json', '--home', home], { env })).code, 0)
+})
+
+void t.test('who signs: the only one, the named one, a key file; each way of not having it is exit 4', async t => {
+  const key = join(folder, 'copy.json')
+  copyFileSync(join(paths.operators, 'ann.json'), key)
+  writeFileSync(join(folder, 'pass'), 'words\n')
+  writeFileSync(join(folder, 'note'), 'operator: ann\npassphrase: words\nrecovery passphrase: other\n')
+  writeFileSync(join(folder, 'empty'), 'operator: ann\nrecovery passphrase: other\n')
+  const stranger = newOperatorKey('eve', 'words')
+  writeFileSync(join(folder, 'eve.json'), stranger.file)
+  const { asked } = await fakeNode(w => t.teardown(w), home, agreeing())
+  const pause = ['rollout', 'pause', 'rrrrrrrr', '--json', '--home', home]
+  const good: readonly (readonly [readonly string[], Record<string, string>])[] = [
+    [[], env],
+    [['--operator', 'ann'], env],
+    [[], { ...env, SHOAL_OPERATOR: 'ann' }],
+    [['--key', key, '--passphrase-file', join(folder, 'pass')], {}],
+    [['--passphrase-file', join(folder, 'note')], { SHOAL_PASSPHRASE: 'wrong' }],
+  ]
+  for (const [more, env] of good) t.equal((await shoal([...pause, ...more], { env })).code, 0, more.join(' '))
+  const bad: readonly (readonly [readonly string[], Record<string, string>, string])[] = [
+    [[], {}, 'BAD_PASSPHRASE'],
+    [[], { SHOAL_PASSPHRASE: 'wrong' }, 'BAD_PASSPHRASE'],
+    [['--passphrase-file', join(folder, 'nowhere')], {}, 'BAD_PASSPHRASE'],
+    [['--passphrase-file', join(folder, 'empty')], env, 'BAD_PASSPHRASE'],
+    [['--operator', 'bob'], env, 'NO_OPERATOR_KEY'],
+    [['--key', join(folder, 'nowhere')], env, 'NO_OPERATOR_KEY'],
+    [['--key', join(folder, 'eve.json')], env, 'NOT_ALLOWED'],
+  ]
+  for (const [more, env, code] of bad) {
+    const ran = await shoal([...pause, ...more], { env })
+    t.equal(ran.json.error.code, code, more.join(' '))
+    t.equal(ran.code, 4)
+  }
+  const secrets = JSON.stringify(asked)
+  t.notMatch(secrets, 'words', 'neither passphrase nor key is ever sent')
+})
+
+void t.test('controls are signed with full ids and the next generation', async t => {
+  const rows = [
+    { ...nodeRow(3), outcome: 'rolled-back' },
+    { ...nodeRow(0), id: made.id, ...confirmed },
+    { ...nodeRow(5), reach: 'lost' },
+  ]
+  const { asked } = await fakeNode(
+    w => t.teardown(w),
+    home,
+    agreeing(a => (a.method === 'GET' && a.path.includes('/rollouts/') ? { body: rolloutDoc('halted', { nodes: rows }) } : undefined)),
+  )
+  const cases: readonly (readonly [readonly string[], string, readonly string[]])[] = [
+    [['pause'], 'pause', []],
+    [['resume', 'rrrrrr'], 'resume', []],
+    [['abort', 'rrrrrr', '--yes'], 'abort', []],
+    [['skip', 'rrrrrr', 'shop-3'], 'skip', [other]],
+    [['skip', 'rrrrrr'], 'skip', [other, idOf(5)]],
+    [['retry', 'rrrrrr'], 'retry', []],
+    [['retry', 'rrrrrr', other.slice(0, 8), 'shop-5'], 'retry', [other, idOf(5)]],
+  ]
+  for (const [words, action, nodes] of cases) {
+    asked.length = 0
+    const { code, json } = await shoal(['rollout', ...words, '--json', '--home', home], { env })
+    t.equal(code, 0, words.join(' '))
+    t.strictSame(json, { id: 'r'.repeat(52), state: 'open' })
+    const control = parseControl(payload(bodyOf(asked, `rollouts/${'r'.repeat(52)}/${action}`).envelope, 'control'))
+    t.match(control, { action, order: 'r'.repeat(52), generation: 8, by: 'ann', nodes })
+  }
+  t.equal((await shoal(['rollout', 'skip', 'rrrrrr', 'nobody', '--json', '--home', home], { env })).json.error.code, 'NOT_FOUND')
+  asked.length = 0
+  t.equal((await shoal(['rollout', 'abort', '--rollback', '--json', '--home', home], { env })).code, 0)
+  t.match(bodyOf(asked, 'rollouts/draft'), { release: null, rollback: { to: null } })
+})
+
+void t.test('--wait ends with the verdict: exit 5 and the document with its error', async t => {
+  let state = 'completed'
+  const { asked } = await fakeNode(
+    w => t.teardown(w),
+    home,
+    agreeing(a =>
+      a.method === 'GET' && a.path.includes('/rollouts/') ? { body: rolloutDoc(state, { dryRun: state === 'stalled' }) } : undefined,
+    ),
+  )
+  const argv = ['rollout', 'start', 'demo@1.5.0', '--wait', '--json', '--home', home]
+  t.match(await shoal(argv, { env }), { code: 0, json: { id: 'r'.repeat(52), state: 'completed', error: undefined } })
+  state = 'completed-with-exceptions'
+  const { code, json, err } = await shoal(argv, { env })
+  t.equal(code, 5)
+  t.match(json, { state, release: 'demo@1.5.0', error: { code: 'ROLLOUT_NOT_DONE', message: /^completed with exceptions/ } })
+  t.match(err, /completed with exceptions/)
+  t.equal(asked.filter(a => a.method === 'GET' && a.path.includes('/rollouts/')).length, 2, 'no further look')
+  state = 'completed'
+  const shown = await shoal(['rollout', 'show', '--home', home])
+  t.match(shown.out, /^r{52}\ndemo@1\.5\.0 {2}completed {2}2 of 2 confirmed[^]*completed: 2 nodes confirmed demo@1\.5\.0\n$/)
+  t.equal((await shoal(['rollout', 'watch', '--home', home])).code, 0)
+})
+
+void t.test('a dry run prints who said go and who did not', async t => {
+  const rows = [nodeRow(0), nodeRow(1, { outcome: 'refused', reason: { code: 'DISK_FULL', message: '1 GB is missing' } })]
+  await fakeNode(
+    w => t.teardown(w),
+    home,
+    agreeing(a =>
+      a.method === 'GET' && a.path.includes('/rollouts/') ? { body: rolloutDoc('completed', { nodes: rows, dryRun: true }) } : undefined,
+    ),
+  )
+  const { code, out } = await shoal(['rollout', 'start', 'demo@1.5.0', '--dry-run', '--home', home], { env })
+  t.equal(code, 0)
+  t.match(
+    out,
+    /NODE +ID +ANSWER +WHY\nshop-0 +aaaaaaaa +go\nshop-1 +bbbbbbbb +no-go +DISK_FULL: 1 GB is missing\ngo, as many may be missing: 1 of 2 nodes/,
+  )
+})
+
+void t.test('Ctrl-C ends the watch, never the rollout', async t => {
+  const stop = new AbortController()
+  await fakeNode(
+    w => t.teardown(w),
+    home,
+    agreeing(a => {
+      if (a.method !== 'GET' || !a.path.includes('/rollouts/')) return undefined
+      setImmediate(() => stop.abort())
+      return { body: rolloutDoc('open') }
+    }),
+  )
+  const { code, err } = await shoal(['rollout', 'start', 'demo@1.5.0', '--wait', '--home', home], { env, signal: stop.signal })
+  t.equal(code, 1)
+  t.match(err, /the rollout goes on[^]*shoal rollout pause rrrrrrrr/)
+})
+
+void t.test('deploy packs, signs a release, hands in the bytes, orders and watches', async t => {
+  const app = join(folder, 'app')
+  mkdirSync(app)
+  writeFileSync(
+    join(app, 'package.json'),
+    JSON.stringify({ name: 'demo', version: '1.5.0', type: 'module', shoal: { app: 'app.js', probation: { seconds: 3 } } }),
+  )
+  writeFileSync(join(app, 'app.js'), 'export default () => ({ handler: (req, res) => res.end() })')
+  let known: object[] = []
+  const { asked } = await fakeNode(
+    w => t.teardown(w),
+    home,
+    agreeing(a => (a.path.includes('/releases?') ? { body: { releases: known, next: null } } : undefined)),
+  )
+  const { code, json } = await shoal(['deploy', app, '--json', '--home', home], { env })
+  t.equal(code, 0)
+  t.match(json, { id: 'r'.repeat(52), state: 'completed' })
+  const order = asked.map(a => `${a.method} ${a.path.split('/').slice(4).join('/').split('?')[0] ?? ''}`)
+  t.ok(order.indexOf('POST releases') < order.indexOf('POST packages') && order.indexOf('POST packages') < order.indexOf('POST rollouts'))
+  const release = parseRelease(payload(bodyOf(asked, 'releases').envelope, 'release'))
+  const upload = asked.find(a => a.path.endsWith('/packages'))
+  t.match(release, {
+    name: 'demo',
+    version: '1.5.0',
+    kind: 'app',
+    fleet: made.fleet,
+    probationMs: 3000,
+    packages: { any: { digest: sha256(upload?.raw ?? ''), size: upload?.raw.length } },
+  })
+
+  asked.length = 0
+  known = [{ kind: 'app', name: 'demo', version: '1.5.0', packages: { any: release.packages['any']?.digest }, nodes: 2 }]
+  t.match((await shoal(['update', app, '--home', home], { env })).err, /demo@1\.5\.0 was published already/)
+  t.notOk(bodyOf(asked, 'releases'), 'the identical release is not signed again')
+
+  const zip = join(folder, 'demo.zip')
+  const packed = await shoal(['pack', app, '--out', zip, '--json'])
+  t.match(packed.json, { file: zip, name: 'demo', version: '1.5.0', platform: 'any', digest: release.packages['any']?.digest })
+  t.match((await shoal(['publish', zip, '--json', '--home', home], { env })).json, { name: 'demo', version: '1.5.0', isNew: false })
+  t.match((await shoal(['publish', zip, zip, '--json', '--home', home], { env })).json.error, {
+    code: 'USAGE',
+    message: /a second package/,
+  })
+  t.equal((await shoal(['deploy', join(folder, 'nowhere'), '--json', '--home', home], { env })).json.error.code, 'NOT_AN_APP')
+  t.equal((await shoal(['publish', join(folder, 'nowhere'), '--json', '--home', home], { env })).json.error.code, 'NOT_FOUND')
+  t.equal((await shoal(['publish', join(app, 'app.js'), '--json', '--home', home], { env })).json.error.code, 'NOT_A_ZIP')
+  known = []
+  t.match((await shoal(['releases', 'show', 'demo@1.5.0', '--json', '--home', home], { env })).json.error.code, 'UNKNOWN_RELEASE')
+})
+
+void t.test('an invite’s token holds the one-time key, the node gets its public half', async t => {
+  let redeems = true
+  const { asked } = await fakeNode(
+    w => t.teardown(w),
+    home,
+    agreeing(a => (a.path.endsWith('/fleet') ? { body: fleetDoc({ redeems }) } : undefined)),
+  )
+  const { json } = await shoal(['invite', '--uses', '3', '--expires', '2h', '--can-invite', '--json', '--home', home], { env })
+  t.strictSame(Object.keys(json), ['id', 'token', 'expiresAt'])
+  const token = parseToken(json.token)
+  t.match(token, { fleet: made.fleet, ca: root.caPin, redeemer: made.id, addresses: [made.address], invite: json.id })
+  t.match(payload(bodyOf(asked, 'invites').envelope, 'invite'), {
+    id: json.id,
+    uses: 3,
+    canInvite: true,
+    console: false,
+    generation: 8,
+    redeemer: made.id,
+  })
+  t.notMatch(JSON.stringify(asked), token.key)
+  t.match((await shoal(['invite', '--home', home], { env })).out, /^shoal1\.\S+\n$/, 'the token and nothing else, for pipes')
+  t.equal((await shoal(['invite', '--uses', '0', '--home', home], { env })).code, 2)
+  redeems = false
+  t.match(await shoal(['invite', '--json', '--home', home], { env }), { code: 4, json: { error: { code: 'NOT_ALLOWED' } } })
+})
+
+void t.test('a removal names the node by its full id and says why', async t => {
+  const { asked } = await fakeNode(w => t.teardown(w), home, agreeing())
+  t.equal((await shoal(['nodes', 'remove', 'shop-3', '--home', home], { env })).code, 2, 'a reason is needed')
+  t.strictSame((await shoal(['nodes', 'remove', 'shop-3', '--reason', 'stolen', '--json', '--home', home], { env })).json, { id: other })
+  t.match(parseRemoval(payload(bodyOf(asked, `nodes/${other}/remove`).envelope, 'removal')), {
+    node: other,
+    reason: 'stolen',
+    generation: 8,
+    by: 'ann',
+  })
+})
+
+void t.test('people: each change is the next root, signed by an admin', async t => {
+  let status = 201
+  const { asked } = await fakeNode(
+    w => t.teardown(w),
+    home,
+    agreeing(a => (a.path.endsWith('/root') && status !== 201 ? { status, body: refusal('BAD_ROOT', 'no') } : undefined)),
+  )
+  const nextRoot = (): TrustedRoot => trustNextRoot(bodyOf(asked, 'root').root, root)
+  t.match((await shoal(['operators', '--json', '--home', home])).json, { operators: [{ name: 'ann', role: 'admin' }] })
+  const added = await shoal(['operators', 'add', 'bob', '--role', 'operator', '--json', '--home', home], { env })
+  t.strictSame(Object.keys(added.json), ['name', 'role', 'keyid', 'passphrase'])
+  t.match(nextRoot().people, [{ name: 'ann' }, { name: 'bob', role: 'operator', keyid: added.json.keyid }])
+  t.equal(
+    (await shoal(['operators', 'add', 'bob', '--role', 'viewer', '--json', '--home', home], { env: { ...env, SHOAL_OPERATOR: 'ann' } }))
+      .json.error.code,
+    'CONFLICT',
+  )
+  const out = join(folder, 'bob.json')
+  t.equal((await shoal(['operators', 'export', 'bob', '--out', out, '--home', home])).code, 0)
+  t.equal((await shoal(['operators', 'export', 'bob', '--out', out, '--json', '--home', home])).json.error.code, 'CONFLICT')
+  const notAdmin = await shoal(['operators', 'remove', 'ann', '--key', out, '--json', '--home', home], {
+    env: { SHOAL_PASSPHRASE: added.json.passphrase },
+  })
+  t.equal(notAdmin.json.error.code, 'LAST_ADMIN')
+  const asBob = await shoal(['operators', 'add', 'eve', '--role', 'admin', '--key', out, '--json', '--home', home], {
+    env: { SHOAL_PASSPHRASE: added.json.passphrase },
+  })
+  t.equal(asBob.json.error.code, 'NOT_ALLOWED')
+  t.equal(asBob.code, 4)
+  t.equal((await shoal(['operators', 'add', 'x', '--role', 'king', '--home', home], { env })).code, 2)
+  status = 422
+  const failed = await shoal(['operators', 'add', 'cy', '--role', 'viewer', '--operator', 'ann', '--json', '--home', home], { env })
+  t.equal(failed.json.error.code, 'BAD_ROOT')
+  t.notMatch(
+    (await shoal(['operators', 'export', 'cy', '--out', join(folder, 'cy.json'), '--json', '--home', home])).json,
+    { name: 'cy' },
+    'no key of somebody who was not taken in',
+  )
+  status = 201
+  asked.length = 0
+  const kit = await shoal(['keys', 'kit', '--out', join(folder, 'kit.json'), '--operator', 'ann', '--json', '--home', home], { env })
+  t.equal(kit.code, 0)
+  t.ok(nextRoot().text.includes(JSON.parse(readFileSync(join(folder, 'kit.json'), 'utf8')).keyid))
+  asked.length = 0
+  const rescued = await shoal(['operators', 'add', 'new', '--role', 'admin', '--key', paths.recoveryKit, '--json', '--home', home], {
+    env: { SHOAL_PASSPHRASE: made.recoveryPassphrase },
+  })
+  t.equal(rescued.code, 0, 'the recovery kit names a new admin')
+  t.match(nextRoot().people, [{ name: 'ann' }, { name: 'new', role: 'admin' }])
+})
