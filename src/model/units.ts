@@ -11,13 +11,6 @@ export function parseDurationMs(text: unknown, where = 'duration'): number {
   return Math.round(Number(match[1]) * unitMs[match[2] as keyof typeof unitMs])
 }
 
-export function formatDuration(ms: number): string {
-  for (const unit of ['d', 'h', 'm', 's'] as const) {
-    if (ms >= unitMs[unit] && ms % unitMs[unit] === 0) return `${ms / unitMs[unit]}${unit}`
-  }
-  return `${ms}ms`
-}
-
 /** `host:port`, IPv6 in brackets. */
 export interface Address {
   readonly host: string

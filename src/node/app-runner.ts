@@ -2,7 +2,7 @@
  * The user's app in this worker: imported before the node has anything, started when it becomes the node, closed when it parks. If the data
  * version rises, data/ is copied before migrate() and put back if the node goes back.
  */
-import { type AppModule, createHost, importApp, type Logger, type RunningApp, startApp } from '../app/index.ts'
+import { type AppModule, createHost, importApp, type Logger, migrateApp, type RunningApp, startApp } from '../app/index.ts'
 import { restore, snapshot } from '../data/index.ts'
 import {
   asInteger,
@@ -11,13 +11,15 @@ import {
   type Digest,
   Fields,
   type Manifest,
-  messageOf,
   type NodeId,
   parseJson,
   type Running,
   ShoalError,
 } from '../model/index.ts'
 import { type HomePaths, readSlotManifest, slotDir } from '../slots/index.ts'
+
+/** ms that a migration may take; the trial's own deadline is shorter unless the app asks for more probation. */
+const migrateMs = 600_000
 
 /** What lies in data/. */
 interface DataRecord {
@@ -94,18 +96,13 @@ async function migrateData({ app, memory, paths, log }: StartOptions): Promise<v
   const held = dataRecord(memory)
   const from = held?.name === name ? held.dataVersion : null
   if (from !== null && from > dataVersion) throw new ShoalError('DATA_NEWER', `the data has version ${from}, ${name} knows ${dataVersion}`)
-  const { migrate } = app.module
-  if (from === dataVersion || migrate === null) return
+  if (from === dataVersion || app.module.migrate === null) return
   if (from !== null) {
     const id = `before-${name.replaceAll('/', '_')}-${dataVersion}-${app.running.digest.slice(0, 8)}`
     memory.remember('migrating', JSON.stringify({ id, to: dataVersion, app: app.running.digest }))
     await snapshot({ data: paths.data, backups: paths.backups }, id)
   }
-  try {
-    await migrate({ dataDir: paths.data, from, to: dataVersion, log })
-  } catch (cause) {
-    throw new ShoalError('MIGRATE_FAILED', messageOf(cause), { cause })
-  }
+  await migrateApp(app.module, { dataDir: paths.data, from, to: dataVersion, log }, AbortSignal.timeout(migrateMs))
 }
 
 /** The release is proven: from now on data/ is of its version. */

@@ -11,7 +11,7 @@ export {
   writeDurable,
   writeDurableSync,
 } from './durable.ts'
-export { digestOfFiles, type ListedFile, verifySlot } from './files.ts'
+export { verifySlot } from './files.ts'
 export { type HomePaths, homePaths } from './paths.ts'
 export { builtInCurrent, readCurrent, writeCurrent } from './pointer.ts'
 export { entryOf, nodeBinaryOf, nodePackageName, pruneSlots, readSlotManifest, slotDir, thisPlatform } from './slot.ts'

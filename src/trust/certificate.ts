@@ -35,8 +35,11 @@ const oids = {
 }
 
 const bin = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1')
-// The types of forge name its classes and types by two enums; context-specific tags are plain numbers.
-const node = (type: number, value: string | Asn1[], cls = Class.UNIVERSAL): Asn1 => asn1.create(cls, type, typeof value !== 'string', value)
+/** forge types a tag as one of its universal types; a context-specific one is a plain number. */
+const node = (type: number, value: string | Asn1[], cls = Class.UNIVERSAL): Asn1 => {
+  // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- see above
+  return asn1.create(cls, type, typeof value !== 'string', value)
+}
 const seq = (...parts: Asn1[]): Asn1 => node(Type.SEQUENCE, parts)
 const oid = (id: string): Asn1 => node(Type.OID, asn1.oidToDer(id).getBytes())
 const tagged = (tag: number, value: string | Asn1[]): Asn1 => node(tag, value, Class.CONTEXT_SPECIFIC)

@@ -1,6 +1,6 @@
 /** May this node do what an order says? Every no-go has a code of the closed list and both values; nothing has been touched by then. */
 import { gt, lt, satisfies } from 'semver'
-import { type Digest, type Order, type PackageRef, type Reason, type Release, type Running, shortId } from '../../model/index.ts'
+import { type Digest, type Order, type PackageRef, type Reason, type Release, type Running } from '../../model/index.ts'
 
 /** What the driver found out about the machine and the node, before anything is fetched. */
 export interface Condition {
@@ -76,6 +76,3 @@ export function preflight(order: Order, release: Release, now: Condition): Reaso
   }
   return null
 }
-
-/** What people call an order. */
-export const describeOrder = (id: string, order: Order): string => `${shortId(id)} (${order.name}@${order.version})`
