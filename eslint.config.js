@@ -1,7 +1,20 @@
 import tseslint from 'typescript-eslint'
 
 export default tseslint.config(
-  { ignores: ['node_modules', 'test/fixtures', 'instance', 'certs', '.tap', 'coverage', 'examples', '*.config.js', '*.config.cjs', 'src/boot.js'] },
+  {
+    ignores: [
+      'node_modules',
+      'test/fixtures',
+      'instance',
+      'certs',
+      '.tap',
+      'coverage',
+      'examples',
+      '*.config.js',
+      '*.config.cjs',
+      'src/boot.js',
+    ],
+  },
   tseslint.configs.strictTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
@@ -14,7 +27,10 @@ export default tseslint.config(
       '@typescript-eslint/only-throw-error': 'error',
       'max-depth': ['error', 4],
       'max-lines': ['error', { max: 400, skipBlankLines: true, skipComments: true }],
-      'no-restricted-imports': ['error', { patterns: [{ group: ['../*/*', '!../*/index.ts', '!../../*'], message: 'import a room through its index.ts' }] }],
+      'no-restricted-imports': [
+        'error',
+        { patterns: [{ group: ['../*/*', '!../*/index.ts', '!../../*'], message: 'import a room through its index.ts' }] },
+      ],
     },
   },
   {
@@ -23,7 +39,12 @@ export default tseslint.config(
     rules: {
       'no-restricted-globals': ['error', 'setTimeout', 'setInterval', 'setImmediate', 'process', 'fetch', 'performance', 'queueMicrotask'],
       'no-restricted-properties': ['error', { object: 'Date', property: 'now' }, { object: 'Math', property: 'random' }],
-      'no-restricted-syntax': ['error', 'AwaitExpression', 'NewExpression[callee.name="Promise"]', 'ImportDeclaration[source.value=/^node:/]'],
+      'no-restricted-syntax': [
+        'error',
+        'AwaitExpression',
+        'NewExpression[callee.name="Promise"]',
+        'ImportDeclaration[source.value=/^node:/]',
+      ],
     },
   },
   {
