@@ -85,7 +85,7 @@ export const digestGridMs = 1_000
 export const pingGridMs = 500
 /** Exchanges that a node has open at once as the one who asks, and as the one who answers. */
 export const maxExchanges = 4
-export const exchangeTimeoutMs = 30_000
+export const exchangeTimeoutMs = 10_000
 /** When the other side is busy, ask again after 1 to 4 s. */
 export const laterMinMs = 1_000
 export const laterMaxMs = 4_000
