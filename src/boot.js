@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // The loader. It never changes once a node is installed, so it knows only the format of slots/current.json, and must run on any
 // Node.js from 20 with built-ins alone. It finds Node.js 24, starts the supervisor of a slot (`start`) or the command line (all
-// else), counts starts in slots/attempts before it makes them, and goes to the previous, then the built-in slot when one fails.
+// else), counts starts in slots/attempts before it makes them, and when one fails goes to the previous slot, to the one whose supervisor
+// served last, then to the built-in one.
 import { spawn } from 'node:child_process'
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
 import * as nodeModule from 'node:module'
@@ -55,8 +56,8 @@ const isDigest = value => typeof value === 'string' && /^[0-9a-f]{64}$/.test(val
 
 function readSlots(name) {
   try {
-    const { shoal, previous, builtIn } = JSON.parse(readFileSync(join(slots, name), 'utf8'))
-    return isDigest(shoal) && isDigest(builtIn) ? [shoal, previous?.shoal, builtIn].filter(isDigest) : null
+    const { shoal, previous, supervisor, builtIn } = JSON.parse(readFileSync(join(slots, name), 'utf8'))
+    return isDigest(shoal) && isDigest(builtIn) ? [shoal, previous?.shoal, supervisor, builtIn].filter(isDigest) : null
   } catch {
     return null
   }

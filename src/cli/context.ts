@@ -4,7 +4,7 @@ import { nodeAtHome } from './home/index.ts'
 import { ShoalError } from '../model/index.ts'
 import { type HomePaths, homePaths, readCurrent } from '../slots/index.ts'
 import { Client } from './client.ts'
-import type { Io } from './io.ts'
+import { columnsOf, type Io } from './io.ts'
 
 export class Context {
   readonly io: Io
@@ -25,7 +25,7 @@ export class Context {
 
   /** Columns of standard output; endless when it is no terminal. */
   get width(): number {
-    return this.io.stdout.isTTY === true ? (this.io.stdout.columns ?? 80) : Number.POSITIVE_INFINITY
+    return this.io.stdout.isTTY === true ? columnsOf(this.io.stdout) : Number.POSITIVE_INFINITY
   }
 
   /** A path that was given on the command line. */

@@ -2,7 +2,7 @@
 import type { Readable, Writable } from 'node:stream'
 
 export type Input = Readable & { readonly isTTY?: boolean; setRawMode?: (isRaw: boolean) => unknown }
-export type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number }
+export type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number }
 
 export interface Io {
   readonly stdin: Input
@@ -13,6 +13,9 @@ export interface Io {
   /** Aborted by Ctrl-C and SIGTERM. */
   readonly signal: AbortSignal
 }
+
+/** Columns of a terminal; some say 0 when they do not know. */
+export const columnsOf = (out: Output): number => (out.columns === undefined || out.columns === 0 ? 80 : out.columns)
 
 /** So many Ctrl-C end the process whatever it does. */
 const patience = 3

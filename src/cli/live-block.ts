@@ -10,7 +10,10 @@ export class LiveBlock {
     this.#out = out
   }
 
-  draw(lines: readonly string[]): void {
+  draw(all: readonly string[]): void {
+    // What is scrolled away cannot be drawn over.
+    const rows = this.#out.rows === undefined || this.#out.rows === 0 ? all.length : this.#out.rows - 1
+    const lines = all.slice(0, Math.max(1, rows))
     if (lines.join('\n') === this.#drawn.join('\n')) return
     this.#clear()
     this.#out.write(`${lines.join('\n')}\n`)

@@ -19,7 +19,7 @@ import { type FleetAnswer, parseFleet } from './answers.ts'
 import type { Context } from './context.ts'
 import { oneLine, plural } from './output.ts'
 import { confirm } from './prompt.ts'
-import { findKey, personOf, sign, signingOptions, yesOption } from './signing.ts'
+import { type LockedKey, personOf, sign, signingOptions, yesOption } from './signing.ts'
 import { type Args, asUsage, type OptionSpec, parseCount } from './spec.ts'
 
 export const orderOptions: readonly OptionSpec[] = [
@@ -98,7 +98,7 @@ interface Draft {
 }
 
 /** @throws ShoalError as the node refuses, NO_OPERATOR_KEY, BAD_PASSPHRASE, NOT_ALLOWED, CANCELLED */
-export async function makeOrder(context: Context, args: Args, wish: Wish): Promise<MadeOrder> {
+export async function makeOrder(context: Context, args: Args, wish: Wish, key: LockedKey): Promise<MadeOrder> {
   const settings = settingsOf(args)
   const selection = {
     only: args.list('only'),
@@ -108,7 +108,6 @@ export async function makeOrder(context: Context, args: Args, wish: Wish): Promi
     maxMissing: args.read('maxMissing', parseCount, null),
     waves: args.text('waves') ?? '1,10%,50%,100%',
   }
-  const key = findKey(context, args)
   const fleet = parseFleet(await context.api().get('fleet'))
   const { name: by } = personOf(key, fleet)
   const draft = readDraft(await context.api().post('rollouts/draft', { ...wish, ...selection, ...settings, by }))

@@ -8,13 +8,14 @@ import type { Io } from './io.ts'
 /** Asks on standard error and reads one line. `isSecret`: what is typed is not shown. */
 async function ask(io: Io, question: string, isSecret: boolean): Promise<string> {
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() })
-  io.stderr.write(question)
   const reader = createInterface({ input: io.stdin, output: isSecret ? silent : io.stderr, terminal: true })
   const stop = new AbortController()
   reader.once('SIGINT', () => stop.abort())
   reader.once('close', () => stop.abort())
+  // The reader has switched the terminal's own echo off by now: what is typed after the question is not shown by it either.
+  if (isSecret) io.stderr.write(question)
   try {
-    return await reader.question('', { signal: AbortSignal.any([io.signal, stop.signal]) })
+    return await reader.question(isSecret ? '' : question, { signal: AbortSignal.any([io.signal, stop.signal]) })
   } catch (cause) {
     throw new ShoalError('CANCELLED', 'the question was not answered', { cause })
   } finally {

@@ -6,6 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { ShoalError } from '../model/index.ts'
 import { parseRollout, type RolloutAnswer } from './answers.ts'
 import type { Context } from './context.ts'
+import { columnsOf } from './io.ts'
 import { LiveBlock } from './live-block.ts'
 import { pollMs, reconnectMs, settledMs } from './limits.ts'
 import { changes, nothingTold } from './progress.ts'
@@ -77,8 +78,7 @@ export async function watchRollout(context: Context, id: string): Promise<Watche
       ask: () => context.api().get(`rollouts/${encodeURIComponent(id)}`),
       now: () => performance.now(),
       wait: ms => wait(ms, undefined, { signal: io.signal }),
-      show: (rollout, nowMs) =>
-        block === null ? inLines(rollout, nowMs) : block.draw(render(rollout, (io.stderr.columns ?? 80) - 1, glyphs)),
+      show: (rollout, nowMs) => (block === null ? inLines(rollout, nowMs) : block.draw(render(rollout, columnsOf(io.stderr) - 1, glyphs))),
       say: line => (block === null ? context.note(line) : block.above(line)),
     })
   } catch (error) {

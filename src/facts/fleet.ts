@@ -3,7 +3,7 @@
  * it has a greater generation than every removal of it, and it did not leave. One node's opinion never removes another.
  */
 import { type Fact, type NodeBody, type NodeId, parseJson, parseNodeBody, parseNodeId, ShoalError } from '../model/index.ts'
-import { parseAdmission, trustNextRoot, type TrustedRoot, verifyAdmission } from '../trust/index.ts'
+import { inviteOf, parseAdmission, trustNextRoot, type TrustedRoot } from '../trust/index.ts'
 
 export interface Member {
   readonly id: NodeId
@@ -83,6 +83,8 @@ export class FleetView {
   }
 
   #takeRoot(fact: Fact): void {
+    // Of an earlier version only the text is kept: who joins is given the chain from the first one on.
+    if (fact.version <= this.#root.version && !this.#roots.has(fact.version)) this.#roots.set(fact.version, fact.body)
     if (fact.version !== this.#root.version + 1) return
     this.#root = trustNextRoot(fact.body, this.#root)
     this.#roots.set(fact.version, fact.body)
@@ -90,7 +92,8 @@ export class FleetView {
 
   #takeMember(fact: Fact): void {
     const admission = parseAdmission(parseJson(fact.body, 'member'))
-    const invite = verifyAdmission(admission, this.#root)
+    // Judged when it came: who signed the invite may be no operator any more, and the node stays a member all the same.
+    const invite = inviteOf(admission)
     this.#raise(invite.generation)
     const held = this.#admitted.get(admission.node)
     if (held !== undefined && held.generation >= invite.generation) return

@@ -10,7 +10,6 @@ import {
   parseControl,
   parseEnvelope,
   parseHoldingsBody,
-  parseInvite,
   parseJson,
   parseLinksBody,
   parseNodeBody,
@@ -26,6 +25,7 @@ import {
 } from '../model/index.ts'
 import {
   type Admission,
+  inviteOf,
   parseAdmission,
   signingKeys,
   type TrustedRoot,
@@ -111,12 +111,14 @@ const root: Rule = (fact, fleet) => {
 /** Written by the node that redeemed the invite. A removed redeemer's admissions count only by invites from before its removal. */
 const member: Rule = (fact, fleet) => {
   const admission = parseAdmission(bodyOf(fact))
-  const invite = parseInvite(verifyPayload(admission.invite.payload))
+  const invite = inviteOf(admission)
   const unknownSigner = !admission.invite.signatures.some(s => signingKeys(fleet.root, 'invite').keys.has(s.keyid))
   if (unknownSigner) return wait
   verifyAdmission(admission, fleet.root)
   mustBe('member.name', fact.name, admission.node)
   mustBe('member.owner', fact.owner, invite.redeemer)
+  mustBe('member.epoch', fact.epoch, 0)
+  mustBe('member.version', fact.version, invite.generation)
   const own = invite.redeemer === admission.node
   const redeemer = own ? { spki: admission.spki, generation: invite.generation } : fleet.admitted(invite.redeemer)
   if (redeemer === undefined) return wait
@@ -127,38 +129,39 @@ const member: Rule = (fact, fleet) => {
   return accept
 }
 
-const verifyPayload = (base64: string): unknown => parseJson(Buffer.from(base64, 'base64').toString('utf8'), 'invite')
-
-const rules: Readonly<Record<string, Rule>> = {
-  root,
-  member,
-  removal: byOperators('removal', parseRemoval, doc => parseRemoval(doc.payload).node),
-  release: byOperators('release', parseRelease, doc => doc.digest),
-  order: byOperators('order', parseOrder, doc => orderIdOfDigest(doc.digest)),
-  control: byOperators('control', parseControl, doc => controlName(parseControl(doc.payload).order, doc.digest)),
-  node: byMember(f => {
-    mustBe('node.name', f.name, '')
-    parseNodeBody(bodyOf(f))
+/** A map, since a kind is its writer's text: an object would answer to `constructor`. */
+const rules: ReadonlyMap<string, Rule> = new Map<string, Rule>(
+  Object.entries({
+    root,
+    member,
+    removal: byOperators('removal', parseRemoval, doc => parseRemoval(doc.payload).node),
+    release: byOperators('release', parseRelease, doc => doc.digest),
+    order: byOperators('order', parseOrder, doc => orderIdOfDigest(doc.digest)),
+    control: byOperators('control', parseControl, doc => controlName(parseControl(doc.payload).order, doc.digest)),
+    node: byMember(f => {
+      mustBe('node.name', f.name, '')
+      parseNodeBody(bodyOf(f))
+    }),
+    status: byMember(f => {
+      mustBe('status.name', f.name, '')
+      parseStatusBody(bodyOf(f))
+    }),
+    holdings: byMember(f => {
+      mustBe('holdings.name', f.name, '')
+      parseHoldingsBody(bodyOf(f))
+    }),
+    links: byMember(f => {
+      mustBe('links.name', f.name, '')
+      parseLinksBody(bodyOf(f))
+    }),
+    preflight: byMember(f => mustBe('preflight.name', f.name, parsePreflightBody(bodyOf(f)).order)),
+    outcome: byMember(f => mustBe('outcome.name', f.name, parseOutcomeBody(bodyOf(f)).order)),
+    receipt: byMember(f => {
+      const { order, node } = parseReceiptBody(bodyOf(f))
+      mustBe('receipt.name', f.name, receiptName(order, node))
+    }),
   }),
-  status: byMember(f => {
-    mustBe('status.name', f.name, '')
-    parseStatusBody(bodyOf(f))
-  }),
-  holdings: byMember(f => {
-    mustBe('holdings.name', f.name, '')
-    parseHoldingsBody(bodyOf(f))
-  }),
-  links: byMember(f => {
-    mustBe('links.name', f.name, '')
-    parseLinksBody(bodyOf(f))
-  }),
-  preflight: byMember(f => mustBe('preflight.name', f.name, parsePreflightBody(bodyOf(f)).order)),
-  outcome: byMember(f => mustBe('outcome.name', f.name, parseOutcomeBody(bodyOf(f)).order)),
-  receipt: byMember(f => {
-    const { order, node } = parseReceiptBody(bodyOf(f))
-    mustBe('receipt.name', f.name, receiptName(order, node))
-  }),
-}
+)
 
 /** Unknown kinds come from newer nodes: kept and relayed as they are, if a member signed them. */
 const opaque = byMember(() => undefined)
@@ -168,7 +171,7 @@ export const fleetJudge =
   (fleet: FleetView): Judge =>
   fact => {
     try {
-      return (rules[fact.kind] ?? opaque)(fact, fleet)
+      return (rules.get(fact.kind) ?? opaque)(fact, fleet)
     } catch (error) {
       if (error instanceof ShoalError) return { v: 'reject', code: error.code, message: error.message }
       return {

@@ -1,6 +1,6 @@
 /**
- * instance/slots/current.json: which slots are current. The supervisor is its only writer, the loader reads `shoal`, `previous`
- * and `builtIn`; so its format is frozen and only grows.
+ * instance/slots/current.json: which slots are current. The supervisor is its only writer, the loader reads `shoal`, `previous`,
+ * `supervisor` and `builtIn`; so its format is frozen and only grows.
  */
 import { type Digest, type OrderId, parseDigest, parseOrderId } from './ids.ts'
 import { type Handover, type PackageKind, parseHandover, parsePackageKind } from './manifest.ts'
@@ -40,6 +40,8 @@ export interface Slots {
 export interface Current extends Slots {
   readonly builtIn: Digest
   readonly previous: Slots | null
+  /** The slot whose supervisor served last: a way back where `previous` has been overwritten since. */
+  readonly supervisor: Digest | null
   /** good: proven; trial: in probation; safe: the app stays out. */
   readonly state: 'good' | 'trial' | 'safe'
   /** Starts of an unproven state; the supervisor counts before it starts. */
@@ -85,6 +87,7 @@ export function parseCurrent(value: unknown): Current {
     ...asSlots(value, 'current.json'),
     builtIn: f.get('builtIn', parseDigest),
     previous: f.maybe('previous', asSlots, null),
+    supervisor: f.maybe('supervisor', parseDigest, null),
     state: f.get('state', (v, w) => asOneOf(v, w, ['good', 'trial', 'safe'])),
     attempts: f.maybe('attempts', (v, w) => asInteger(v, w, 0, 1000), 0),
     trial: f.maybe('trial', parseSwitchTarget, null),

@@ -23,8 +23,12 @@ export const systemCodeOf = (error: unknown): string | undefined => {
 
 /** A value as it was given, for messages: JSON, cut to 80 characters. */
 export function quote(value: unknown): string {
-  const text = JSON.stringify(value) as string | undefined
-  return (text ?? String(value)).slice(0, 80)
+  try {
+    const text = JSON.stringify(value) as string | undefined
+    return (text ?? String(value)).slice(0, 80)
+  } catch {
+    return 'something nested too deeply' // JSON that was read without recursion can be too deep to write
+  }
 }
 
 /** A code that came from outside: unknown ones stay readable as INTERNAL. */

@@ -4,7 +4,7 @@
  */
 import { type LastSwitch, parseLastSwitch, parseSwitchTarget, type SwitchTarget } from './current.ts'
 import { type Digest, parseDigest } from './ids.ts'
-import { asString, Fields } from './parse.ts'
+import { asBoolean, asString, Fields } from './parse.ts'
 
 /** Worker to supervisor. */
 export type FromWorker =
@@ -26,6 +26,8 @@ export type FromWorker =
   /** Probation is passed: everything that this worker can prove is proven. */
   | { readonly t: 'confirm' }
   | { readonly t: 'switch'; readonly target: SwitchTarget }
+  /** On trial as a new Shoal: does the next switch work? The supervisor loads a second worker of the same slots to `ready`, and ends it. */
+  | { readonly t: 'rehearse' }
   | { readonly t: 'restart' }
   | { readonly t: 'stop' }
   /** Once a second: the event loop lives. */
@@ -42,6 +44,8 @@ export type ToWorker =
       readonly safe: boolean
       readonly trial: SwitchTarget | null
       readonly ticketKeys: string
+      /** A loader starts the supervisor again: so a new one can be adopted. */
+      readonly hasLoader: boolean
     }
   /** Become *the* node; the bound, never listening handle travels with the message. `last`: the last switch's end, to be reported. */
   | { readonly t: 'go'; readonly last: LastSwitch | null }
@@ -53,6 +57,8 @@ export type ToWorker =
   | { readonly t: 'switched'; readonly last: LastSwitch }
   /** The switch that was asked for was not begun. */
   | { readonly t: 'refused'; readonly code: string; readonly message: string }
+  /** The rehearsal's end; `code` is empty if it went well. */
+  | { readonly t: 'rehearsed'; readonly code: string; readonly message: string }
   /** Drain and exit within the time. */
   | { readonly t: 'stop'; readonly graceMs: number }
 
@@ -67,6 +73,7 @@ export function parseFromWorker(value: unknown): FromWorker | null {
     case 'restart':
     case 'stop':
     case 'beat':
+    case 'rehearse':
       return { t }
     case 'condemn':
       return { t, code: f.string('code', 64), message: f.string('message', 10_000).slice(0, 1000) }
@@ -92,6 +99,7 @@ export function parseToWorker(value: unknown): ToWorker | null {
         safe: f.boolean('safe'),
         trial: f.maybe('trial', parseSwitchTarget, null),
         ticketKeys: f.string('ticketKeys', 200),
+        hasLoader: f.maybe('hasLoader', asBoolean, false),
       }
     case 'go':
       return { t, last: f.maybe('last', parseLastSwitch, null) }
@@ -102,6 +110,7 @@ export function parseToWorker(value: unknown): ToWorker | null {
     case 'switched':
       return { t, last: f.get('last', parseLastSwitch) }
     case 'refused':
+    case 'rehearsed':
       return { t, code: f.string('code', 64), message: f.string('message', 10_000) }
     case 'stop':
       return { t, graceMs: f.integer('graceMs', 0, 600_000) }

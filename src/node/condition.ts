@@ -12,6 +12,7 @@ export interface ConditionSource {
   readonly running: () => { readonly app: Running | null; readonly shoal: Running }
   readonly reserveMb: () => number
   readonly orders: () => readonly KnownOrder[]
+  readonly hasLoader: boolean
 }
 
 async function firstNotWritable(paths: readonly string[]): Promise<string | null> {
@@ -51,6 +52,6 @@ export async function conditionFor(known: KnownOrder, s: ConditionSource): Promi
     notWritable: await firstNotWritable([paths.instance, paths.packages, paths.slots, paths.data]),
     failedBefore: failedBefore(s.orders(), s.self, known),
     isHeld: false,
-    hasRestartPath: true,
+    hasRestartPath: s.hasLoader,
   }
 }

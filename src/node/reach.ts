@@ -17,18 +17,27 @@ export class Reachability {
   readonly #heardAt = new Map<NodeId, number>()
   readonly #changingOver = new Map<NodeId, number>()
 
+  #over: ReadonlySet<NodeId> | null = null
+
   constructor(replica: Replica, linked: () => readonly NodeId[], now: () => number) {
     this.#replica = replica
     this.#linked = linked
     this.#now = now
   }
 
+  /** Somebody's links changed. */
+  linksChanged(): void {
+    this.#over = null
+  }
+
   linkUp(peer: NodeId): void {
+    this.linksChanged()
     this.#heardAt.set(peer, this.#now())
     this.#changingOver.delete(peer)
   }
 
   linkDown(peer: NodeId, code: number): void {
+    this.linksChanged()
     this.#heardAt.set(peer, this.#now())
     if (code === restartCode) this.#changingOver.set(peer, this.#now())
   }
@@ -41,7 +50,7 @@ export class Reachability {
     if (node === this.#replica.self) return 'self'
     const linked = this.#linked()
     if (linked.includes(node) || this.#isChangingOver(node)) return 'direct'
-    return this.#isReachedOver(node, linked) ? 'via' : 'lost'
+    return this.#reachedOver(linked).has(node) ? 'via' : 'lost'
   }
 
   readonly ageMs = (node: NodeId): number => {
@@ -58,24 +67,23 @@ export class Reachability {
     return fact !== undefined && ['switching', 'probation'].includes(parseStatusBody(parseJson(fact.body, 'status')).step)
   }
 
-  #isReachedOver(wanted: NodeId, linked: readonly NodeId[]): boolean {
-    const seen = new Set<NodeId>([this.#replica.self, ...linked])
+  /** Members that can be reached over others' links; worked out once per change. */
+  #reachedOver(linked: readonly NodeId[]): ReadonlySet<NodeId> {
+    if (this.#over !== null) return this.#over
+    const links = new Map<string, readonly NodeId[]>()
+    for (const fact of this.#replica.registers.ofKind('links')) links.set(fact.owner, parseLinksBody(parseJson(fact.body, 'links')).peers)
+    const seen = new Set<NodeId>(linked)
     const queue = [...linked]
     for (let at = queue.pop(); at !== undefined; at = queue.pop()) {
-      for (const next of this.#linksOf(at)) {
-        if (seen.has(next)) continue
+      const here = at
+      for (const next of links.get(here) ?? []) {
         // Both ends must say so: the fact of a node that is gone stays as it was.
-        if (!this.#linksOf(next).includes(at)) continue
-        if (next === wanted) return true
+        if (seen.has(next) || links.get(next)?.includes(here) !== true) continue
         seen.add(next)
         queue.push(next)
       }
     }
-    return false
-  }
-
-  #linksOf(node: NodeId): readonly NodeId[] {
-    const fact = this.#replica.registers.get(factKey({ kind: 'links', owner: node, name: '' }))
-    return fact === undefined ? [] : parseLinksBody(parseJson(fact.body, 'links')).peers
+    this.#over = seen
+    return seen
   }
 }

@@ -11,6 +11,8 @@ export interface RuntimeOptions {
   readonly isSafe: boolean
   readonly shoal: Running
   readonly trial: SwitchTarget | null
+  /** Something starts the supervisor again, so that a new one is adopted. */
+  readonly hasLoader: boolean
   readonly log: Log
   readonly requestSwitch: (target: SwitchTarget) => void
 }

@@ -19,7 +19,7 @@ import {
   asArray,
   type Running,
 } from '../model/index.ts'
-import { PackageStore, unpackPackage } from '../packages/index.ts'
+import { holdTestPackage, PackageStore, testPackage, unpackPackage } from '../packages/index.ts'
 import { Replica, RolloutDriver, StatusBoard } from '../rollout/index.ts'
 import { readSlotManifest, slotDir, thisPlatform } from '../slots/index.ts'
 import { NodeStore } from '../store/index.ts'
@@ -35,6 +35,7 @@ import { PeerHttp } from './peer-http.ts'
 import { keepRoom } from './room.ts'
 import { Reachability } from './reach.ts'
 import type { RuntimeOptions } from './runtime-options.ts'
+import { proveSelfUpdate } from './self-proof.ts'
 
 /** ms between two looks at the app's health outside a probation. */
 const healthIntervalMs = 5000
@@ -81,7 +82,7 @@ export class NodeRuntime {
     this.packages = packages
     this.sign = factSigner(o.home.key.key)
     const epoch = store.raiseEpoch()
-    this.replica = new Replica({ self: o.home.key.id, epoch, sign: this.sign, store, now: () => Date.now() }, o.home.fleet)
+    this.replica = new Replica({ self: o.home.key.id, epoch, sign: this.sign, store, now: () => performance.now() }, o.home.fleet)
     this.events = new EventLog(epoch * 1_000_000)
     this.reach = new Reachability(
       this.replica,
@@ -127,6 +128,7 @@ export class NodeRuntime {
     this.mesh.start(`${this.replica.epoch}.${randomBytes(8).toString('hex')}`)
     this.say('node', '', this.about())
     this.saysHoldings()
+    holdTestPackage(this.packages).catch((error: unknown) => this.#o.log('no test package', { error: String(error) }))
     if (this.#o.trial === null) confirmData(this.store, this.#o.isSafe ? null : this.#o.app)
     this.driver.start(this.#o.trial, last)
     this.status.say()
@@ -157,7 +159,8 @@ export class NodeRuntime {
   }
 
   saysHoldings(): void {
-    this.say('holdings', '', { packages: this.packages.list() })
+    const { digest } = testPackage().ref
+    this.say('holdings', '', { packages: this.packages.list().filter(each => each !== digest) })
     this.driver.changed()
   }
 
@@ -184,6 +187,20 @@ export class NodeRuntime {
     const value = text === undefined ? {} : (parseJson(text, 'before') as { protected?: string; linked?: unknown; isIll?: boolean })
     const linked = asArray(value.linked ?? [], 'before.linked', 20_000).map(id => parseNodeId(id))
     return { protected: value.protected ?? '', linked, isIll: value.isIll ?? false }
+  }
+
+  /** This version of Shoal does one update, or throws why it cannot. */
+  proveSelfUpdate(rehearse: (signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void> {
+    return proveSelfUpdate({
+      paths: this.#o.home.paths,
+      shoal: this.#o.shoal.digest,
+      linkedBefore: this.before().linked,
+      linked: () => this.linked(),
+      request: this.#http.request,
+      rehearse,
+      log: this.#o.log,
+      signal,
+    })
   }
 
   /** No more orders and links; the database is open until `close`, for what is still in flight. */
@@ -247,7 +264,7 @@ export class NodeRuntime {
         return
       case 'alarm':
         this.#o.log('alarm', { ...news.alarm })
-        if (news.alarm.alarm === 'ahead') this.#raiseEpoch(news.alarm.epoch)
+        if (news.alarm.alarm === 'ahead' && news.alarm.epoch >= this.replica.epoch) this.#raiseEpoch(news.alarm.epoch)
         return
       case 'synced':
         return
@@ -267,6 +284,7 @@ export class NodeRuntime {
     for (const fact of facts) {
       this.events.add(fact.kind, fact.owner, fact.name)
       if (fact.kind === 'status') this.reach.heard(parseNodeId(fact.owner))
+      if (fact.kind === 'links') this.reach.linksChanged()
     }
     this.driver.changed()
   }
@@ -287,6 +305,7 @@ export class NodeRuntime {
       running: () => this.running(),
       reserveMb: () => settings.config.limits.reserveMb,
       orders: () => this.replica.orders(),
+      hasLoader: this.#o.hasLoader,
     }
     return new RolloutDriver({
       replica: this.replica,
@@ -308,7 +327,10 @@ export class NodeRuntime {
       isHeld: () => false,
       isLost: node => this.reach.reach(node) === 'lost',
       linked: () => this.linked(),
-      runsOf: (peer, kind) => this.mesh.links().find(l => l.peer === peer)?.hello[kind],
+      runs: () => {
+        const hellos = new Map(this.mesh.links().map(l => [l.peer, l.hello]))
+        return (peer, kind) => hellos.get(peer)?.[kind]
+      },
       platform: thisPlatform(),
       about: () => this.about(),
       fetchPlan: (digest, signal) => this.#http.document(digest, this.linked(), signal),

@@ -36,7 +36,11 @@ export function webServices(
     running: () => runtime.running(),
     reach: runtime.reach.reach,
     ageMs: runtime.reach.ageMs,
-    publish: runtime.publish,
+    // On disk before anybody hears of it: a full disk is the answer, and then nothing was said.
+    publish: (facts, durable) => {
+      runtime.store.saveFacts(facts, durable)
+      runtime.publish(facts, durable)
+    },
     sign: runtime.sign,
     ca: home.ca,
     caPem: home.caPem,

@@ -26,6 +26,7 @@ import { type LoadedApp, loadApp } from './app-runner.ts'
 import { advertised, type Home, protectedDigest, readConfig, readHome, Settings } from './home.ts'
 import type { Log } from './log.ts'
 import { NodeRuntime } from './runtime.ts'
+import { Rehearsal } from './self-proof.ts'
 import { webServices } from './services.ts'
 
 type Init = Extract<ToWorker, { t: 'init' }>
@@ -45,6 +46,7 @@ export interface WorkerOptions {
 export class Worker {
   readonly #o: WorkerOptions
   readonly #streamEnds = new Set<() => void>()
+  readonly #rehearsal: Rehearsal
   #init: Init | null = null
   #home: Home | null = null
   #app: LoadedApp | null = null
@@ -58,6 +60,7 @@ export class Worker {
 
   constructor(options: WorkerOptions) {
     this.#o = options
+    this.#rehearsal = new Rehearsal(options.send)
   }
 
   /** Messages are handled one after the other; what fails condemns this worker. */
@@ -87,6 +90,9 @@ export class Worker {
         return
       case 'refused':
         this.#runtime?.driver.refused(message.code, message.message)
+        return
+      case 'rehearsed':
+        this.#rehearsal.answered(message)
         return
       case 'stop':
         return this.stop(message.graceMs)
@@ -132,6 +138,7 @@ export class Worker {
       isSafe: init.safe,
       shoal: this.#shoalRunning(),
       trial: this.#probation.signal.aborted ? null : init.trial,
+      hasLoader: init.hasLoader,
       log: this.#o.log,
       requestSwitch: target => this.#o.send({ t: 'switch', target }),
     })
@@ -201,7 +208,9 @@ export class Worker {
       now: () => performance.now(),
     }
     try {
-      await stand(checks, trial.probationMs, signal)
+      const isShoal = trial.kind === 'shoal'
+      const proof = isShoal ? runtime.proveSelfUpdate(limit => this.#rehearsal.ask(limit), signal) : Promise.resolve()
+      await Promise.all([stand(checks, trial.probationMs, signal), proof])
       this.#o.send({ t: 'confirm' })
     } catch (error) {
       if (signal.aborted) return

@@ -29,6 +29,21 @@ export async function modesOf(readAt: ReadAt, size: number): Promise<ReadonlyMap
   return modes
 }
 
+/** Sizes of the unpacked files by path, as a zip's directory tells them; null if these bytes have none. */
+export async function sizesOf(readAt: ReadAt, size: number): Promise<ReadonlyMap<string, number> | null> {
+  const place = size < zip.endBytes ? null : directoryPlace(await readAt(size - zip.endBytes, zip.endBytes))
+  if (place === null || place.offset + place.size + zip.endBytes !== size) return null
+  const directory = await readAt(place.offset, place.size)
+  const sizes = new Map<string, number>()
+  for (let at = 0; at + zip.centralBytes <= directory.length; ) {
+    const nameBytes = directory.readUInt16LE(at + 28)
+    const path = directory.toString('utf8', at + zip.centralBytes, at + zip.centralBytes + nameBytes)
+    sizes.set(path, directory.readUInt32LE(at + 24))
+    at += zip.centralBytes + nameBytes
+  }
+  return sizes
+}
+
 /** The directory of the files that stand before `directoryOffset`, or as much of it as they make sense. */
 export async function rebuildDirectory(readAt: ReadAt, directoryOffset: number, modeOf: (path: string) => zip.Mode): Promise<Buffer> {
   const records: Buffer[] = []

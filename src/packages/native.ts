@@ -27,5 +27,8 @@ export function targetOf(paths: readonly string[], machine: Machine): Target {
   return isPortable ? { platform: 'any', abi: null } : machine
 }
 
+/** The platform that a prebuilt addon is for; null: the file is none. */
+export const platformOfPrebuild = (path: string): string | null => prebuild.exec(`/${path}`)?.[2] ?? null
+
 /** Platform and ABI of the running process. */
 export const thisMachine = (): Machine => ({ platform: thisPlatform(), abi: process.versions.modules })

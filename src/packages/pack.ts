@@ -10,19 +10,20 @@ import { removeTree, writeDurable } from '../slots/index.ts'
 import { filesOf } from './app-files.ts'
 import { sha256Hex } from './blockmap.ts'
 import { productionTree } from './dependencies.ts'
-import { checkImport } from './import-check.ts'
+import { checkImport, checkProgram } from './import-check.ts'
 import { judgePackage } from './judge.ts'
 import { targetOf, thisMachine } from './native.ts'
 import { appManifest, readPackageJson, shoalManifest, type Target } from './package-json.ts'
+import { shoalFiles } from './shoal-files.ts'
 import { unpackPackage } from './unpack.ts'
 import { type PackFile, writeZip } from './zip-writer.ts'
 
 export interface PackOptions {
-  /** `app` by default; `shoal` packs this program with the Node.js that is among its optional dependencies. */
+  /** `app` by default; `shoal`: `dir` is a checkout, a slot or an unpacked zip of Shoal, packed with its Node.js. */
   readonly kind?: PackageKind
-  /** Path of the zip; `<name>-<version>.zip` in the current folder if none is given. */
+  /** Path of the zip; `<name>-<version>.zip` (of Shoal `shoal-<version>-<platform>.zip`) in the current folder if none is given. */
   readonly out?: string
-  /** Marks the package for this platform instead of the one found out. The entry is not imported then, unless it is this machine's. */
+  /** For this platform instead of the one found out. The entry is not imported then, unless it is this machine's. */
   readonly platform?: string
   /** false: do not import the entry. */
   readonly importCheck?: boolean
@@ -39,19 +40,19 @@ export interface Packed {
 /** @throws ShoalError NOT_AN_APP, BAD_VERSION, PACKAGE_REJECTED, APP_IMPORT_FAILED, DISK_FULL; then there is no file */
 export async function pack(dir: string, options: PackOptions = {}): Promise<Packed> {
   const root = await rootOf(dir)
-  const pkg = readPackageJson(root)
-  const manifestFor = (target: Target): Manifest => (options.kind === 'shoal' ? shoalManifest : appManifest)(pkg, target)
-  const draft = manifestFor({ platform: 'any', abi: null })
-  const zipName = draft.name.replace('@', '').replace('/', '-')
-  const out = resolve(options.out ?? `${zipName}-${draft.version}.zip`)
-  const files = (await collect(root, draft.entry)).filter(f => resolve(root, f.path) !== out && !isEarlierZip(f.path, zipName))
-  const manifest = manifestFor(targetFor(files, options))
-  const bytes = await writeZip(`${JSON.stringify(manifest, null, 2)}\n`, files, options.signal)
+  const { manifest, files } = await (options.kind === 'shoal' ? ofShoal : ofApp)(root, options)
+  const out = resolve(
+    options.out ?? `${zipNameOf(manifest)}-${manifest.version}${manifest.kind === 'shoal' ? `-${manifest.platform}` : ''}.zip`,
+  )
+  const packed = files.filter(f => resolve(root, f.path) !== out && !isEarlierZip(f.path, zipNameOf(manifest)))
+  const bytes = await writeZip(`${JSON.stringify(manifest, null, 2)}\n`, packed, options.signal)
   judgePackage(bytes)
-  await prove(bytes, importOf(manifest, options), options.signal)
+  await prove(bytes, manifest, options)
   await writeDurable(out, bytes)
   return { file: out, manifest, digest: sha256Hex(bytes), size: bytes.length }
 }
+
+const zipNameOf = ({ name }: Manifest): string => name.replace('@', '').replace('/', '-')
 
 async function rootOf(dir: string): Promise<string> {
   try {
@@ -61,43 +62,51 @@ async function rootOf(dir: string): Promise<string> {
   }
 }
 
-async function collect(root: string, entry: string): Promise<readonly PackFile[]> {
-  const [app, ...dependencies] = productionTree(root, readPackageJson(root))
+interface Contents {
+  readonly manifest: Manifest
+  readonly files: readonly PackFile[]
+}
+
+async function ofApp(root: string, options: PackOptions): Promise<Contents> {
+  const pkg = readPackageJson(root)
+  const { entry } = appManifest(pkg, { platform: 'any', abi: null })
+  const [app, ...dependencies] = productionTree(root, pkg)
   const own = app === undefined ? [] : await filesOf(app, entry)
   const others = await Promise.all(dependencies.map(each => filesOf(each)))
-  return [...own, ...others.flat()]
+  const files = [...own, ...others.flat()]
+  return { manifest: appManifest(pkg, targetFor(files, options)), files }
+}
+
+async function ofShoal(root: string, options: PackOptions): Promise<Contents> {
+  const pkg = readPackageJson(root)
+  const platform = parsePlatform(options.platform ?? thisMachine().platform)
+  const { files, ...found } = await shoalFiles(root, pkg, platform)
+  return { manifest: shoalManifest(pkg, { platform, ...found }), files }
 }
 
 /** A zip of the same name that an earlier run left in the folder. */
 const isEarlierZip = (path: string, zipName: string): boolean => path.startsWith(`${zipName}-`) && /^[^/]*\.zip$/.test(path)
 
-function targetFor(files: readonly PackFile[], { kind, platform }: PackOptions): Target {
-  const machine = thisMachine()
-  const wanted = platform === undefined ? undefined : parsePlatform(platform)
-  // Shoal brings its own Node.js, which is of one platform and fits its addons.
-  if (kind === 'shoal') return { platform: wanted ?? machine.platform, abi: null }
+function targetFor(files: readonly PackFile[], { platform }: PackOptions): Target {
   const found = targetOf(
     files.map(f => f.path),
-    machine,
+    thisMachine(),
   )
-  return { platform: wanted ?? found.platform, abi: found.abi }
+  return { platform: platform === undefined ? found.platform : parsePlatform(platform), abi: found.abi }
 }
 
-/** The entry that is to be imported here, or null. */
-function importOf(manifest: Manifest, options: PackOptions): string | null {
-  const runsHere = manifest.platform === 'any' || manifest.platform === thisMachine().platform
-  return manifest.kind === 'app' && options.importCheck !== false && runsHere ? manifest.entry : null
-}
-
-/** Unpacks as a node does, into a temporary folder, and imports the entry from there. */
-async function prove(bytes: Uint8Array, entry: string | null, signal: AbortSignal | undefined): Promise<void> {
+/** Unpacks as a node does, into a temporary folder, and imports what a node will start from there, if this machine can. */
+async function prove(bytes: Uint8Array, manifest: Manifest, { importCheck, signal }: PackOptions): Promise<void> {
   const temp = await mkdtemp(join(tmpdir(), 'shoal-pack-'))
+  const runsHere = manifest.platform === 'any' || manifest.platform === thisMachine().platform
   try {
     const file = join(temp, 'package.zip')
     await writeFile(file, bytes)
     const slot = join(temp, 'slot')
     await unpackPackage(file, slot, { expect: sha256Hex(bytes), isDurable: false, ...(signal === undefined ? {} : { signal }) })
-    if (entry !== null) await checkImport(join(slot, entry), signal)
+    if (importCheck === false || !runsHere) return
+    if (manifest.kind === 'shoal') await checkProgram(slot, manifest.entry, signal)
+    else await checkImport(join(slot, manifest.entry), signal)
   } finally {
     await removeTree(temp)
   }

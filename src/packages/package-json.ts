@@ -49,21 +49,27 @@ export function appManifest(pkg: Fields, target: Target): Manifest {
   }
 }
 
-/** The manifest of Shoal's own package: its entry is the program that `bin.shoal` names. */
-export function shoalManifest(pkg: Fields, target: Target): Manifest {
-  const entry = field(() => new Fields(pkg.raw('bin'), `${pkg.where}.bin`).string('shoal', 1000))
+/**
+ * The manifest of Shoal's own package. `engines` only where it brings no Node.js: else the one that runs it is its own. Of the key `shoal`,
+ * which it need not have, it takes `minFrom` and `probation`.
+ */
+export function shoalManifest(pkg: Fields, { platform, entry, hasNode }: { platform: string; entry: string; hasNode: boolean }): Manifest {
+  const shoal = field(() => new Fields(pkg.raw('shoal') ?? {}, `${pkg.where}.shoal`))
   return {
     ...identity(pkg),
     kind: 'shoal',
-    platform: target.platform,
-    engines: enginesOf(pkg, target),
+    platform,
+    engines: hasNode ? {} : { node: ownEngines },
     dataVersion: 1,
-    minFrom: null,
+    minFrom: shoal.maybe('minFrom', parseVersion, null),
     handover: 'exclusive',
-    probationMs: null,
-    entry: plainPath(entry),
+    probationMs: field(() => probationOf(shoal)),
+    entry,
   }
 }
+
+/** What runs supervisor and worker; package.json's own `engines` are those of the loader. */
+const ownEngines = '>=24'
 
 /** Path of the app's entry, with `/`, relative to the package. @throws ShoalError NOT_AN_APP */
 export const entryOf = (pkg: Fields): string => plainPath(field(() => shoalOf(pkg).string('app', 1000)))

@@ -16,8 +16,8 @@ import {
   shortId,
   type SwitchTarget,
 } from '../model/index.ts'
-import { hasEvidence, isInWindow, type KnownOrder, nextTasks, type Own } from './core/index.ts'
-import { lookIntervalMs } from './limits.ts'
+import { hasEvidence, isInWindow, type KnownOrder, type NextTask, nextTasks, type Own } from './core/index.ts'
+import { keepAgesMs, lateWitnessMs, lookIntervalMs } from './limits.ts'
 import type { Replica } from './replica.ts'
 import type { StatusBoard } from './status.ts'
 import { type Hands, Tasks } from './tasks.ts'
@@ -28,7 +28,7 @@ export interface DriverOptions {
   readonly status: StatusBoard
   /** Says facts of this node's to the fleet; durable: on disk before anybody hears them. */
   readonly publish: (facts: readonly Fact[], durable: boolean) => void
-  readonly hands: Omit<Hands, 'say' | 'requestSwitch'>
+  readonly hands: Omit<Hands, 'say' | 'requestSwitch' | 'now'>
   /** Asks the supervisor to switch. */
   readonly requestSwitch: (target: SwitchTarget) => void
   readonly running: () => Readonly<Record<PackageKind, Digest | null>>
@@ -37,7 +37,8 @@ export interface DriverOptions {
   readonly isHeld: () => boolean
   readonly isLost: (node: NodeId) => boolean
   readonly linked: () => readonly NodeId[]
-  readonly runsOf: RunsOf
+  /** What linked peers run, as of now. */
+  readonly runs: () => RunsOf
   readonly platform: string
   readonly about: () => NodeBody
   /** Fetches a plan by its digest from any linked peer; null if nobody has it yet. */
@@ -55,6 +56,9 @@ export class RolloutDriver {
   readonly #evidenceSince = new Map<string, number>()
   readonly #fetchingPlans = new Set<Digest>()
   readonly #abort = new AbortController()
+  readonly #outcomeSince = new Map<string, number>()
+  #asked: string | null = null
+  #agesKeptAt = 0
   #timer: NodeJS.Timeout | null = null
   #isQueued = false
 
@@ -62,22 +66,24 @@ export class RolloutDriver {
     this.#o = options
     this.#tasks = new Tasks({
       ...options.hands,
+      now: options.now,
       requestSwitch: target => this.#beginSwitch(target),
       say: {
         preflight: (known, attempt, reason) => this.#sayPreflight(known, attempt, reason),
         outcome: (known, attempt, task) => this.#sayOutcome(known, attempt, task.outcome, task.reason, task.digest, []),
-        step: (known, step) => options.status.set(step, known.id),
+        step: (known, step) => this.#sayStep(known, step),
       },
     })
   }
 
   /** @param trial the switch in whose probation this worker is */
   start(trial: SwitchTarget | null, last: LastSwitch | null): void {
+    // First what was: the last switch may have been an earlier attempt of the order that is on trial now.
+    if (last !== null) this.switched(last)
     if (trial !== null) {
       this.#begun.add(trial.order)
       this.#o.status.set('probation', trial.order)
     }
-    if (last !== null) this.switched(last)
     this.#timer = setInterval(() => this.look(), lookIntervalMs)
     this.look()
   }
@@ -104,7 +110,9 @@ export class RolloutDriver {
     this.#begun.delete(last.order)
     const known = this.#o.replica.book.order(last.order, 0)
     const told = known?.outcomes.get(this.#o.replica.self)
-    if (known !== undefined && (told === undefined || told.attempt < last.attempt)) this.#report(known, last)
+    const isTold =
+      told !== undefined && (told.attempt > last.attempt || (told.attempt === last.attempt && told.outcome === outcomeOf(last)))
+    if (known !== undefined && !isTold) this.#report(known, last)
     this.#o.status.set('idle', last.order)
     this.changed()
   }
@@ -112,18 +120,37 @@ export class RolloutDriver {
   /** The supervisor did not begin the switch: it is asked again. */
   refused(code: string, message: string): void {
     this.#o.hands.log('switch refused', { code, message })
-    this.#begun.clear()
+    if (this.#asked !== null) this.#begun.delete(this.#asked)
+    this.#asked = null
   }
 
+  /** What it cannot do now it does at the next look: a fault here must not end the node. */
   look(): void {
     if (this.#abort.signal.aborted) return
+    try {
+      this.#look()
+    } catch (error) {
+      this.#o.hands.log('look failed', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) })
+    }
+  }
+
+  #look(): void {
     const orders = this.#o.replica.orders()
     this.#keepEvidence(orders)
     this.#giveReceipts(orders)
     this.#pullPlans()
+    this.#keepAges()
     // While a switch or a probation lasts, nothing else is begun.
     if (this.#begun.size > 0) return
-    this.#tasks.run(nextTasks(orders, this.#own()), this.#o.now(), () => this.changed())
+    const next = nextTasks(orders, this.#own())
+    if (!next.some(n => n.known.id === this.#o.status.rollout)) this.#o.status.set('idle')
+    this.#tasks.run(oneSwitch(next), this.#o.now(), () => this.changed())
+  }
+
+  #keepAges(): void {
+    if (this.#o.now() - this.#agesKeptAt < keepAgesMs) return
+    this.#agesKeptAt = this.#o.now()
+    this.#o.replica.keepAges()
   }
 
   #own(): Own {
@@ -137,10 +164,27 @@ export class RolloutDriver {
       hasPackage: o.hasPackage,
       isStaged: o.isStaged,
       isHeld: o.isHeld(),
-      isInWindow: window => isInWindow(window, o.wallNow()),
+      isInWindow: window => this.#isInWindow(window),
       evidenceAgeMs: order => o.now() - (this.#evidenceSince.get(order) ?? o.now()),
       isLost: o.isLost,
     }
+  }
+
+  /** A zone that this node's tables do not know keeps it shut, and the log says why. */
+  #isInWindow(window: string): boolean {
+    try {
+      return isInWindow(window, this.#o.wallNow())
+    } catch (error) {
+      this.#o.hands.log('window not understood', { window, error: messageOf(error) })
+      return false
+    }
+  }
+
+  /** Of two orders that both wait, the one that is shown stays shown. */
+  #sayStep(known: KnownOrder, step: Parameters<Hands['say']['step']>[1]): void {
+    const { status } = this.#o
+    if (step === 'waiting' && status.step !== 'idle' && status.rollout !== known.id) return
+    status.set(step, known.id)
   }
 
   #keepEvidence(orders: readonly KnownOrder[]): void {
@@ -152,12 +196,16 @@ export class RolloutDriver {
   }
 
   #giveReceipts(orders: readonly KnownOrder[]): void {
-    const { replica, runsOf, publish } = this.#o
-    const facts = dueReceipts(orders, replica.self, runsOf).map(r => replica.own('receipt', r.name, r.body))
-    publish(
-      facts.filter(f => f !== null),
-      false,
-    )
+    const { replica, runs, publish, linked, now } = this.#o
+    const isLate = (order: string, node: NodeId): boolean => {
+      const key = `${order} ${node}`
+      const since = this.#outcomeSince.get(key) ?? now()
+      this.#outcomeSince.set(key, since)
+      return now() - since >= lateWitnessMs
+    }
+    const due = dueReceipts(orders, replica.self, runs(), linked(), isLate)
+    const facts = due.map(r => replica.own('receipt', r.name, r.body)).filter(f => f !== null)
+    if (facts.length > 0) publish(facts, false)
   }
 
   #pullPlans(): void {
@@ -176,8 +224,9 @@ export class RolloutDriver {
   }
 
   #beginSwitch(target: SwitchTarget): void {
-    this.#begun.add(target.order)
     this.#o.requestSwitch({ ...target, linked: this.#o.linked().length })
+    this.#begun.add(target.order)
+    this.#asked = target.order
   }
 
   #sayPreflight(known: KnownOrder, attempt: number, reason: Reason | null): void {
@@ -191,9 +240,7 @@ export class RolloutDriver {
   #report(known: KnownOrder, last: LastSwitch): void {
     const reason = last.result === 'confirmed' ? null : { code: codeFrom(last.code), message: last.message }
     const digest = this.#o.running()[known.order.kind]
-    // Ill before and after is no verdict on the release: the node counts as missing.
-    const outcome = reason?.code === 'UNHEALTHY_BEFORE' ? 'refused' : last.result
-    this.#sayOutcome(known, last.attempt, outcome, reason, digest, last.log, last.linked)
+    this.#sayOutcome(known, last.attempt, outcomeOf(last), reason, digest, last.log, last.linked)
   }
 
   #sayOutcome(
@@ -213,4 +260,13 @@ export class RolloutDriver {
     hands.log('outcome', { order: shortId(known.id), outcome, ...(reason ?? {}) })
     status.set('idle', known.id)
   }
+}
+
+/** Ill before and after is no verdict on the release: the node counts as missing. */
+const outcomeOf = (last: LastSwitch): OutcomeBody['outcome'] => (last.code === 'UNHEALTHY_BEFORE' ? 'refused' : last.result)
+
+/** One switch at a time; and nothing is staged beside it, since staging makes room. */
+function oneSwitch(next: readonly NextTask[]): readonly NextTask[] {
+  const first = next.find(n => n.task.do === 'switch')
+  return first === undefined ? next : [first, ...next.filter(n => n.task.do !== 'switch' && n.task.do !== 'stage')]
 }

@@ -11,5 +11,9 @@ export const maxStageFailures = 3
 export const probationLookMs = 200
 /** ms in all that a link to a peer that was linked before may take to come back. */
 export const relinkDeadlineMs = 25_000
+/** ms after which who is not among the first witnesses writes what is still missing. */
+export const lateWitnessMs = 1500
+/** ms between two times that the ages of orders are written down. */
+export const keepAgesMs = 60_000
 /** ms that progress is held back, so that a transfer is not a fact per segment. */
 export const progressIntervalMs = 500

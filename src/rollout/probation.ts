@@ -43,15 +43,19 @@ export async function stand(checks: ProbationChecks, probationMs: number, signal
   await peersAreBack(checks, start, signal)
 }
 
+/**
+ * Our fault only if none of those that were linked is linked again, though one of them can be reached by TCP, twice in a row: a peer that is
+ * changing over itself, or ill, is no witness against us.
+ */
 async function peersAreBack(checks: ProbationChecks, start: number, signal: AbortSignal): Promise<void> {
-  const waiting = (): readonly NodeId[] => checks.linkedBefore.filter(peer => !checks.isLinked(peer))
-  const seen = new Map<NodeId, PeerSight>()
-  while (waiting().length > 0) {
-    const isLate = checks.now() - start > relinkDeadlineMs
-    await Promise.all(waiting().map(async peer => seen.set(peer, await checks.sight(peer, signal))))
-    const ours = waiting().filter(peer => seen.get(peer) === 'tcp-only')
+  let blamed = 0
+  while (checks.linkedBefore.length > 0 && !checks.linkedBefore.some(checks.isLinked)) {
+    const seen = await Promise.all(checks.linkedBefore.map(async peer => [peer, await checks.sight(peer, signal)] as const))
+    if (seen.some(([, sight]) => sight === 'linked')) return
+    const ours = seen.filter(([, sight]) => sight === 'tcp-only').map(([peer]) => shortId(peer))
     if (ours.length === 0) return
-    if (isLate) throw new ShoalError('PEERS_LOST', `${ours.map(shortId).join(', ')} can be reached by TCP, but not through TLS and hello`)
+    blamed += checks.now() - start > relinkDeadlineMs ? 1 : 0
+    if (blamed >= 2) throw new ShoalError('PEERS_LOST', `${ours.join(', ')} can be reached by TCP, but not through TLS and hello`)
     await sleep(probationLookMs, undefined, { signal })
   }
 }

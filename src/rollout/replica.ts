@@ -12,8 +12,8 @@ export interface FactStore {
   facts(): readonly Fact[]
   saveFacts(facts: readonly Fact[], durable: boolean): void
   document(digest: Digest): string | undefined
-  documents(): readonly Digest[]
   saveDocument(digest: Digest, text: string): void
+  forgetFacts(facts: readonly Fact[]): void
   remembered(key: string): string | undefined
   remember(key: string, value: string): void
 }
@@ -23,9 +23,13 @@ export interface ReplicaOptions {
   readonly epoch: number
   readonly sign: (fact: Omit<Fact, 'sig'>) => Fact
   readonly store: FactStore
-  /** Wall clock, ms. */
+  /** Monotonic clock, ms. */
   readonly now: () => number
 }
+
+/** Orders of one kind whose evidence is kept; receipts and outcomes of older ones decide nothing any more. */
+const keptOrders = 50
+const evidenceKinds = new Set(['preflight', 'outcome', 'receipt', 'control'])
 
 const first = ['root', 'member', 'removal', 'node']
 const rank = (f: Fact): number => (first.includes(f.kind) ? first.indexOf(f.kind) : first.length)
@@ -36,7 +40,8 @@ export class Replica {
   readonly fleet: FleetView
   readonly judge: Judge
   readonly #options: ReplicaOptions
-  readonly #firstSeen = new Map<OrderId, number>()
+  readonly #ages = new Map<OrderId, { readonly before: number; readonly since: number }>()
+  #past: ReadonlySet<string> = new Set()
   #epoch: number
 
   constructor(options: ReplicaOptions, fleetId: TrustedRoot['fleet']) {
@@ -53,12 +58,15 @@ export class Replica {
     const judge = fleetJudge(this.fleet)
     // What is accepted counts for the very next fact of the same batch.
     this.judge = (fact, registers): Verdict => {
+      if (this.#isForgotten(fact))
+        return { v: 'reject', code: 'ORDER_CLOSED', message: `${fact.kind} of ${fact.name.slice(0, 52)}: the order is long past` }
       const verdict = judge(fact, registers)
       if (verdict.v === 'accept' && registers.compare(fact) === 'new') this.fleet.apply(fact)
       return verdict
     }
     for (const fact of facts) this.#load(fact)
     for (const digest of this.book.missingPlans()) this.#loadPlan(digest)
+    this.forgetOldEvidence()
   }
 
   get self(): NodeId {
@@ -81,6 +89,21 @@ export class Replica {
       this.book.take(fact)
       if (fact.kind === 'order') this.#loadPlan(this.book.order(fact.name, 0)?.order.plan)
     }
+    if (facts.some(f => f.kind === 'order')) this.forgetOldEvidence()
+  }
+
+  /** What nodes said about orders that many later ones followed goes; all replicas that know the same orders forget the same. */
+  forgetOldEvidence(): void {
+    const past = this.book.pastOrders(keptOrders)
+    if (past.size === this.#past.size) return
+    this.#past = past
+    const gone = this.registers.forget(fact => this.#isForgotten(fact))
+    this.#options.store.forgetFacts(gone)
+    this.book.forget(past)
+  }
+
+  #isForgotten(fact: Fact): boolean {
+    return evidenceKinds.has(fact.kind) && this.#past.has(fact.name.slice(0, 52))
   }
 
   /** The next version of one of this node's own facts; null if it would say the same again in the same epoch. */
@@ -92,19 +115,19 @@ export class Replica {
     return this.#options.sign({ kind, owner: this.self, name, epoch: Math.max(this.#epoch, held?.epoch ?? 0), version, body: text })
   }
 
-  /** How long this node has known the order, by its own clock; survives restarts. */
+  /** How long this node has known the order while it ran, ms: no clock that somebody sets decides about a deadline. */
   ageOf(id: OrderId): number {
-    const seen = this.#firstSeen.get(id) ?? this.#seen(id)
-    return Math.max(0, this.#options.now() - seen)
+    let age = this.#ages.get(id)
+    if (age === undefined) {
+      age = { before: Number(this.#options.store.remembered(`age ${id}`) ?? 0), since: this.#options.now() }
+      this.#ages.set(id, age)
+    }
+    return age.before + this.#options.now() - age.since
   }
 
-  #seen(id: OrderId): number {
-    const key = `seen ${id}`
-    const stored = this.#options.store.remembered(key)
-    const seen = stored === undefined ? this.#options.now() : Number(stored)
-    if (stored === undefined) this.#options.store.remember(key, String(seen))
-    this.#firstSeen.set(id, seen)
-    return seen
+  /** Writes the ages down, for the next start. */
+  keepAges(): void {
+    for (const id of this.#ages.keys()) this.#options.store.remember(`age ${id}`, String(Math.round(this.ageOf(id))))
   }
 
   orders(): ReturnType<OrderBook['orders']> {

@@ -26,6 +26,14 @@ export class StatusBoard {
     this.#since = source.wallNow().toISOString()
   }
 
+  get step(): Step {
+    return this.#step
+  }
+
+  get rollout(): OrderId | null {
+    return this.#rollout
+  }
+
   get body(): StatusBody {
     return {
       ...this.#source.running(),

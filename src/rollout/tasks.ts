@@ -30,6 +30,8 @@ export interface Hands {
     step(known: KnownOrder, step: 'preflight' | 'transfer' | 'staged' | 'waiting' | 'switching' | 'idle'): void
   }
   readonly log: (event: string, fields: Record<string, unknown>) => void
+  /** Monotonic, ms. */
+  readonly now: () => number
 }
 
 interface Effort {
@@ -61,8 +63,8 @@ export class Tasks {
       if (this.#busy.has(each.known.id) || nowMs < (this.#efforts.get(key)?.notBefore ?? 0)) continue
       this.#busy.add(each.known.id)
       this.#do(each)
-        .then(() => this.#efforts.delete(key))
-        .catch((error: unknown) => this.#failed(each, key, nowMs, error))
+        .then(() => this.#efforts.set(key, { failures: 0, notBefore: isAnswer(each.task) ? nowMs + retryBaseMs : 0 }))
+        .catch((error: unknown) => this.#failed(each, key, error))
         .finally(() => {
           this.#busy.delete(each.known.id)
           if (each.task.do !== 'wait' && !this.#abort.signal.aborted) again()
@@ -112,10 +114,10 @@ export class Tasks {
     )
   }
 
-  #failed(next: NextTask, key: string, nowMs: number, error: unknown): void {
+  #failed(next: NextTask, key: string, error: unknown): void {
     if (this.#abort.signal.aborted) return
     const failures = (this.#efforts.get(key)?.failures ?? 0) + 1
-    this.#efforts.set(key, { failures, notBefore: nowMs + Math.min(retryMaxMs, retryBaseMs * 2 ** (failures - 1)) })
+    this.#efforts.set(key, { failures, notBefore: this.#hands.now() + Math.min(retryMaxMs, retryBaseMs * 2 ** (failures - 1)) })
     this.#hands.log('task failed', { order: next.known.id, task: next.task.do, failures, error: messageOf(error) })
     if (next.task.do === 'stage' && isFinal(error, failures)) this.#refuse(next, error)
   }
@@ -126,6 +128,9 @@ export class Tasks {
     this.#hands.say.outcome(next.known, next.attempt, { do: 'report', outcome: 'refused', reason, digest: null })
   }
 }
+
+/** An answer that was given is not given again at once, whatever became of it. */
+const isAnswer = (task: Task): boolean => task.do === 'preflight' || task.do === 'report'
 
 const isFinal = (error: unknown, failures: number): boolean =>
   (error instanceof ShoalError && (error.code === 'PACKAGE_REJECTED' || error.code === 'NOT_A_ZIP')) || failures >= maxStageFailures

@@ -17,6 +17,8 @@ export interface HomePaths {
   readonly operators: string
   readonly instance: string
   readonly config: string
+  /** Copy of config.json as it last was when it could be read. */
+  readonly configCopy: string
   /** Secrets of the app, 0600. */
   readonly appEnv: string
   readonly db: string
@@ -61,6 +63,7 @@ export function homePaths(home: string): HomePaths {
     operators: join(certs, 'operators'),
     instance,
     config: join(instance, 'config.json'),
+    configCopy: join(instance, 'config.json.bak'),
     appEnv: join(instance, 'app.env'),
     db: join(instance, 'node.db'),
     localToken: join(instance, 'local.token'),

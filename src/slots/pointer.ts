@@ -14,6 +14,7 @@ export const builtInCurrent = (builtIn: Digest): Current => ({
   shoal: builtIn,
   builtIn,
   previous: null,
+  supervisor: null,
   state: 'good',
   attempts: 0,
   trial: null,
@@ -50,7 +51,8 @@ export function readCurrent(home: string): Current | null {
   const found = tryParse(paths.current, parseText) ?? tryParse(paths.currentCopy, parseText)
   if (found !== null) return found
   const builtIn = tryParse(paths.builtIn, text => parseDigest(text.trim()))
-  if (builtIn !== null) return builtInCurrent(builtIn)
+  // Which app ran is not known here: it stays out until the worker, which has the orders, says so.
+  if (builtIn !== null) return { ...builtInCurrent(builtIn), state: 'safe' }
   if (isMissing(paths.current)) return null
   throw new ShoalError('HOME_DAMAGED', `${paths.current}: neither it nor ${paths.currentCopy} nor ${paths.builtIn} can be read`)
 }

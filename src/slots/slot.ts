@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Digest, type Manifest, messageOf, parseJson, parseManifest, ShoalError, systemCodeOf } from '../model/index.ts'
+import { type Current, type Digest, type Manifest, messageOf, parseJson, parseManifest, ShoalError, systemCodeOf } from '../model/index.ts'
 import { removeTree, renameDurable } from './durable.ts'
 import { litterAgeMs } from './limits.ts'
 import { homePaths } from './paths.ts'
@@ -48,6 +48,15 @@ export function entryOf(dir: string): string | null {
   return [join(dir, 'src', 'entry.ts'), join(dir, 'src', 'entry.js')].find(path => existsSync(path)) ?? null
 }
 
+const namedBy = (c: Current | null): readonly (Digest | null | undefined)[] => [
+  c?.app,
+  c?.shoal,
+  c?.previous?.app,
+  c?.previous?.shoal,
+  c?.supervisor,
+  c?.builtIn,
+]
+
 /**
  * Removes all slots but those in `keep` and those that current.json names, and what is left of half-made ones.
  * A slot leaves under another name first, so that no half of one ever has its digest; what Windows holds open goes next time.
@@ -56,7 +65,7 @@ export function entryOf(dir: string): string | null {
 export async function pruneSlots(home: string, keep: Iterable<Digest>, now = Date.now()): Promise<readonly string[]> {
   const current = readCurrent(home)
   const kept = new Set<string>(keep)
-  for (const each of [current?.app, current?.shoal, current?.builtIn, current?.previous?.app, current?.previous?.shoal]) {
+  for (const each of namedBy(current)) {
     if (each !== undefined && each !== null) kept.add(each)
   }
   const { slots } = homePaths(home)

@@ -3,7 +3,9 @@
  * grows: an older release runs on a newer one's file. It is never part of a snapshot and never restored.
  */
 import Database from 'better-sqlite3'
-import { type Digest, type Fact, parseDigest, ShoalError, systemCodeOf } from '../model/index.ts'
+import { type Digest, type Fact, parseDigest, ShoalError } from '../model/index.ts'
+import { bytesOf } from './copy.ts'
+import { translated } from './errors.ts'
 
 const schema = `
   create table if not exists fact (
@@ -18,6 +20,17 @@ const schema = `
   ) without rowid;
   create table if not exists redeemed (invite text not null, node text not null, primary key (invite, node)) without rowid;
 `
+
+/** ms that a write waits for another program; the event loop waits with it. */
+const busyTimeoutMs = 2000
+
+function openDatabase(file: string | Buffer): Database.Database {
+  try {
+    return new Database(file, { timeout: busyTimeoutMs })
+  } catch (error) {
+    throw translated(error)
+  }
+}
 
 export interface StoredInvite {
   readonly id: string
@@ -38,21 +51,50 @@ interface InviteRow {
 const upsertFact = `insert into fact values (@kind, @owner, @name, @epoch, @version, @body, @sig)
   on conflict do update set epoch = excluded.epoch, version = excluded.version, body = excluded.body, sig = excluded.sig`
 
-const ordinals = ['SQLITE_FULL', 'SQLITE_IOERR_WRITE', 'SQLITE_IOERR_FSYNC']
-
-const translated = (error: unknown): unknown =>
-  ordinals.includes(systemCodeOf(error) ?? '') ? new ShoalError('DISK_FULL', 'node.db: the disk is full', { cause: error }) : error
-
 export class NodeStore {
+  /** What is written is forgotten: the disk does not take it. */
+  readonly isCopy: boolean
   readonly #db: Database.Database
 
-  /** @param file path of node.db, or `:memory:` */
-  constructor(file: string) {
-    this.#db = new Database(file)
-    this.#db.pragma('journal_mode = WAL')
-    this.#db.pragma('synchronous = NORMAL')
-    this.#db.pragma('busy_timeout = 2000')
-    this.#db.exec(schema)
+  /**
+   * @param file path of node.db, or `:memory:`; or the bytes of one
+   * @throws ShoalError DISK_FULL, DB_LOCKED
+   */
+  constructor(file: string | Buffer) {
+    this.isCopy = typeof file !== 'string'
+    this.#db = openDatabase(file)
+    try {
+      if (!this.isCopy) this.#db.pragma('journal_mode = WAL')
+      this.#db.pragma('synchronous = NORMAL')
+      this.#db.exec(schema)
+    } catch (error) {
+      this.#db.close()
+      throw translated(error)
+    }
+  }
+
+  /** What node.db holds, in memory: for a disk that is full, or a file that another program has locked. @throws as the constructor */
+  static copyOf(file: string): NodeStore {
+    try {
+      return new NodeStore(bytesOf(file))
+    } catch (error) {
+      throw translated(error)
+    }
+  }
+
+  /** Whether node.db takes writes now. */
+  static isWritable(file: string): boolean {
+    try {
+      const store = new NodeStore(file)
+      try {
+        store.raiseEpoch()
+        return true
+      } finally {
+        store.close()
+      }
+    } catch {
+      return false // The caller asks again.
+    }
   }
 
   facts(): readonly Fact[] {
@@ -109,6 +151,7 @@ export class NodeStore {
   }
 
   saveInvite(invite: Omit<StoredInvite, 'used'>): void {
+    this.#mustLast()
     this.#write(true, () => {
       this.#db.prepare('insert into invite (id, envelope, uses, expires_at) values (@id, @envelope, @uses, @expiresAt)').run(invite)
     })
@@ -125,6 +168,7 @@ export class NodeStore {
    * @returns false if no use is left
    */
   redeem(id: string, node: string, admission: Fact): boolean {
+    this.#mustLast()
     return this.#write(true, () => {
       const again = this.#db.prepare('select 1 from redeemed where invite = ? and node = ?').get(id, node) !== undefined
       if (!again && this.#db.prepare('update invite set used = used + 1 where id = ? and used < uses').run(id).changes === 0) return false
@@ -136,6 +180,10 @@ export class NodeStore {
 
   close(): void {
     this.#db.close()
+  }
+
+  #mustLast(): void {
+    if (this.isCopy) throw new ShoalError('DISK_FULL', 'node.db cannot be written now')
   }
 
   #write<T>(durable: boolean, work: () => T): T {

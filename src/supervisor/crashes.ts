@@ -6,6 +6,9 @@ import type { Worker } from './state.ts'
 /** Codes that no other slot and no other try would cure: the start ends with them. */
 const blockers: readonly string[] = ['PORT_IN_USE', 'KEY_FILE_MODE', 'HOME_DAMAGED', 'HOME_EMPTY', 'ALREADY_RUNNING', 'NODE_VERSION']
 
+/** Not the app's fault: a fresh worker is the cure, and safe mode would be none. */
+const innocent: readonly string[] = ['DISK_FULL', 'DB_LOCKED', 'SLOT_DAMAGED']
+
 /** The main worker is gone: plans the next. */
 export function scheduleRestart(turn: Turn, ended: Worker): void {
   const wasSteady = turn.now - ended.servingSince >= limits.steadyMs
@@ -25,7 +28,7 @@ export function strike(turn: Turn, weight: number, why: string): void {
   if (current.state !== 'safe') {
     turn.save({ ...current, state: 'safe' })
     turn.set({ strikes: [], backoffMs: 0 })
-    turn.log('safe mode: the app stays out')
+    turn.log(`ALARM safe mode: the app stays out until a release or a restart is ordered; the last failure: ${why}`)
   } else if (!isAnnounced) {
     turn.log('the worker does not start even without the app')
     beginStop(turn, 1)
@@ -39,8 +42,15 @@ export function condemnMain(turn: Turn, worker: Worker, code: string, message: s
     beginStop(turn, 1)
     return
   }
-  turn.kill(worker)
-  strike(turn, 1, `${code}: ${message}`)
+  const isIll = code === 'APP_UNHEALTHY'
+  // One that serves may finish what is in flight; what it could not become, it has nothing of.
+  if (worker.stage === 'serving' && (isIll || innocent.includes(code))) turn.retire(worker)
+  else turn.kill(worker)
+  // What crashed was not what was signed; it is now.
+  const { current } = turn.state
+  if (code === 'SLOT_DAMAGED' && current.state === 'safe') turn.save({ ...current, state: 'good' })
+  if (innocent.includes(code)) turn.log(`worker ends: ${code}: ${message}`)
+  else strike(turn, isIll ? limits.stallWeight : 1, `${code}: ${message}`)
 }
 
 /** Everything drains and ends; the supervisor exits with the code when the last worker has. */

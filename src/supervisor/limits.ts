@@ -26,8 +26,11 @@ export const dismissGraceMs = 500
 export const silentMs = 20_000
 /** A wake-up that comes this late means that the machine slept, not that the workers did. */
 export const sleptMs = 2000
-/** Exits within the window weigh 1, stalls 2, a stall while starting all: at `maxStrikes` the app stays out (safe mode). */
-export const strikeWindowMs = 60_000
+/**
+ * Exits within the window weigh 1, stalls and spells of ill health 2, a stall while starting all: at `maxStrikes` the app stays out
+ * (safe mode). A stall is seen after 20 s, a spell after 30 s: the window must hold three of them with time to fall ill in between.
+ */
+export const strikeWindowMs = 300_000
 export const maxStrikes = 5
 export const stallWeight = 2
 /** Wait before a crashed worker is started again: doubles from the first to the second, and starts anew after a minute of service. */
@@ -50,3 +53,5 @@ export const logQueueBytes = 1 << 20
 /** A worker whose supervisor was killed has this long to drain by itself; then the next supervisor ends it. */
 export const leftoverGraceMs = 6000
 export const leftoverPollMs = 25
+/** A supervisor that is stopping is waited for this long: longer than its workers may take to drain. */
+export const predecessorMs = 10_000

@@ -5,6 +5,7 @@
 import { assertNever, type FromWorker } from '../model/index.ts'
 import { beginStop, condemnMain, scheduleRestart, strike } from './crashes.ts'
 import * as limits from './limits.ts'
+import { beginRehearsal, noteFailure } from './rehearsal.ts'
 import { applyRules } from './rules.ts'
 import type { Event, State, Step, Worker } from './state.ts'
 import { beginSwitch, confirm, goBack, resumeTrial } from './switching.ts'
@@ -99,6 +100,9 @@ function heard(turn: Turn, worker: Worker, message: FromWorker): void {
     case 'switch':
       beginSwitch(turn, worker, message.target)
       return
+    case 'rehearse':
+      beginRehearsal(turn, worker)
+      return
     case 'restart':
     case 'stop':
       askedToStop(turn, worker, message.t === 'restart' ? 75 : 0)
@@ -113,12 +117,15 @@ function listening(turn: Turn, worker: Worker, said: Extract<FromWorker, { t: 'l
   turn.setWorker(worker.id, { stage: 'serving', socket: said.forward, servingSince: turn.now, deadlineAt: Infinity })
   if (turn.state.isAnnounced) return
   turn.set({ isAnnounced: true })
-  if (turn.state.fallback !== null) turn.save(turn.state.current)
+  const { current, fallback, ownSlot } = turn.state
+  const isAdopted = ownSlot === null || current.supervisor === ownSlot
+  if (fallback !== null || !isAdopted) turn.save({ ...current, supervisor: ownSlot })
   turn.emit({ kind: 'announce', line: `ready ${said.url} node=${said.id8} app=${said.app} shoal=${said.shoal}` })
 }
 
 function condemned(turn: Turn, worker: Worker, code: string, message: string): void {
   if (worker.stage === 'killed' || worker.stage === 'leaving') return
+  noteFailure(turn, worker, code, message)
   if (turn.state.trial?.newId === worker.id) goBack(turn, code, message, 'alive')
   else if (turn.state.mainId === worker.id) condemnMain(turn, worker, code, message)
   else turn.kill(worker)
@@ -133,6 +140,7 @@ function askedToStop(turn: Turn, worker: Worker, code: number): void {
 }
 
 function exited(turn: Turn, worker: Worker, how: string): void {
+  noteFailure(turn, worker, 'WORKER_EXITED', `it ended while it was loaded: ${how}`)
   const isNew = turn.state.trial !== null && turn.state.trial.newId === worker.id
   if (isNew && turn.state.stopping === null) goBack(turn, 'WORKER_EXITED', `the worker ended during the switch: ${how}`, 'gone')
   const wasMain = turn.state.mainId === worker.id
@@ -140,7 +148,8 @@ function exited(turn: Turn, worker: Worker, how: string): void {
   if (turn.state.trial?.oldId === worker.id) turn.setTrial({ oldId: null })
   if (turn.state.stopping !== null || !wasMain) return
   scheduleRestart(turn, worker)
-  if (worker.stage !== 'killed') strike(turn, 1, how) // a killed one was counted when it was
+  // What was killed or told to leave was counted then.
+  if (worker.stage !== 'killed' && worker.stage !== 'leaving') strike(turn, 1, how)
 }
 
 function tick(turn: Turn, lateMs: number): void {
@@ -176,7 +185,7 @@ function checkWorker(turn: Turn, worker: Worker): void {
   else {
     turn.kill(worker)
     const isStarting = worker.stage === 'loading' || worker.stage === 'ready' || worker.stage === 'going'
-    if (stopping === null && mainId === worker.id) strike(turn, isStarting ? limits.maxStrikes : limits.stallWeight, why)
+    if (stopping === null && mainId === worker.id && worker.stage !== 'leaving') strike(turn, isStarting ? limits.maxStrikes : limits.stallWeight, why)
   }
 }
 

@@ -4,7 +4,6 @@
  * reason that no other slot would cure.
  */
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import {
   type Code,
@@ -13,13 +12,10 @@ import {
   type Current,
   messageOf,
   parseAddress,
-  parseConfig,
   parseDigest,
-  parseJson,
   ShoalError,
-  systemCodeOf,
 } from '../model/index.ts'
-import { type HomePaths, homePaths, readCurrent } from '../slots/index.ts'
+import { type HomePaths, homePaths, readConfigFile, readCurrent } from '../slots/index.ts'
 import { Driver } from './driver.ts'
 import { checkKeyModes } from './key-modes.ts'
 import { LogFile } from './log-file.ts'
@@ -41,7 +37,8 @@ const blockers: readonly Code[] = [
 
 /**
  * Runs the node of a home until it is stopped; the process ends inside. Exit codes: 0 stopped, 1 failed, 75 start me again.
- * @param argv `--home DIR`, and from the loader `--slot DIGEST`, the slot that this supervisor comes from
+ * @param argv `--home DIR`, and from the loader `--slot DIGEST`, the slot that this supervisor comes from; `--check`: only whether it could
+ * start here, exit 0 if so, while another one may run
  */
 export async function supervise(argv: readonly string[]): Promise<void> {
   const log: { file: LogFile | null } = { file: null }
@@ -63,11 +60,13 @@ export async function supervise(argv: readonly string[]): Promise<void> {
 
 async function begin(argv: readonly string[], say: (line: string) => void, log: { file: LogFile | null }): Promise<void> {
   const hadLoader = process.send !== undefined
-  const { values } = parseArgs({ args: [...argv], options: { home: { type: 'string' }, slot: { type: 'string' } } })
+  const options = { home: { type: 'string' }, slot: { type: 'string' }, check: { type: 'boolean' } } as const
+  const { values } = parseArgs({ args: [...argv], options })
   const paths = homePaths(values.home ?? '.')
   const current = openHome(paths)
-  const config = readConfig(paths)
+  const config = readConfigFile(paths, say)
   checkKeyModes(paths)
+  if (values.check === true) process.exit(0)
   const registry = await becomeOnlyOne(paths)
   log.file = new LogFile(paths.nodeLog)
   const bound = await bindOrRelease(config, registry)
@@ -75,7 +74,9 @@ async function begin(argv: readonly string[], say: (line: string) => void, log: 
     home: paths.home,
     bound,
     ticketKeys: randomBytes(48).toString('base64'),
+    hasLoader: hadLoader,
     note: registry.note,
+    leaving: registry.leaving,
     say,
     announce: line => {
       process.stdout.write(`${line}\n`)
@@ -103,15 +104,6 @@ function openHome(paths: HomePaths): Current {
   if (current === null) throw new ShoalError('HOME_EMPTY', `${paths.home}: is no node yet`)
   process.chdir(paths.home)
   return current
-}
-
-function readConfig(paths: HomePaths): Config {
-  try {
-    return parseConfig(parseJson(readFileSync(paths.config, 'utf8'), paths.config), paths.config)
-  } catch (cause) {
-    if (cause instanceof ShoalError) throw cause
-    throw new ShoalError('HOME_DAMAGED', `${paths.config}: cannot be read (${systemCodeOf(cause) ?? messageOf(cause)})`, { cause })
-  }
 }
 
 async function bindOrRelease(config: Config, registry: Registry): Promise<BoundHandle> {

@@ -11,7 +11,10 @@ import { join, relative } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { asArray, asString, Fields, parseJson, ShoalError, systemCodeOf } from '../model/index.ts'
 import type { HomePaths } from '../slots/index.ts'
-import { leftoverGraceMs, leftoverPollMs } from './limits.ts'
+import { leftoverGraceMs, leftoverPollMs, predecessorMs } from './limits.ts'
+
+/** ms in which a supervisor that lives says how it is. */
+const answerMs = 1000
 
 interface Identity {
   readonly pid: number
@@ -22,6 +25,8 @@ interface Identity {
 export interface Registry {
   /** Notes which workers live. */
   readonly note: (workers: readonly number[]) => void
+  /** From now on a successor may wait for this one's end. */
+  readonly leaving: () => void
   readonly release: () => void
 }
 
@@ -33,7 +38,8 @@ export async function becomeOnlyOne(paths: HomePaths): Promise<Registry> {
   mkdirSync(paths.run, { recursive: true, mode: 0o700 })
   chmodSync(paths.run, 0o700)
   const file = join(paths.run, 'supervisor.json')
-  const server = await holdSocket(socketPathOf(paths), file)
+  const says = { now: 'running' }
+  const server = await holdSocket(socketPathOf(paths), file, says)
   await endLeftovers(readRegistry(file).slice(1))
   const self = identityOf(process.pid)
   const known = new Map<number, Identity>()
@@ -47,7 +53,10 @@ export async function becomeOnlyOne(paths: HomePaths): Promise<Registry> {
     rmSync(file, { force: true })
     server?.close()
   }
-  return { note, release }
+  const leaving = (): void => {
+    says.now = 'leaving'
+  }
+  return { note, leaving, release }
 }
 
 function socketPathOf(paths: HomePaths): string {
@@ -56,14 +65,19 @@ function socketPathOf(paths: HomePaths): string {
 }
 
 /** null: this disk has no sockets; then the port alone says that another one runs. */
-async function holdSocket(path: string, file: string): Promise<net.Server | null> {
-  for (let tries = 0; tries < 3; tries++) {
-    const server = net.createServer(socket => socket.destroy())
+async function holdSocket(path: string, file: string, says: { readonly now: string }): Promise<net.Server | null> {
+  const deadline = performance.now() + predecessorMs
+  for (let tries = 0; tries < 3; ) {
+    const server = net.createServer(socket => socket.on('error', () => undefined).end(says.now))
     const problem = await listen(server, path)
     if (problem === null) return server.unref()
     if (problem !== 'EADDRINUSE') return null
-    if (await isAnswered(path)) break
-    rmSync(path, { force: true })
+    const answer = await answerOf(path)
+    if (answer === null) {
+      tries++
+      rmSync(path, { force: true })
+    } else if (answer === 'leaving' && performance.now() < deadline) await wait(leftoverPollMs)
+    else break
   }
   const [running] = readRegistry(file)
   throw new ShoalError('ALREADY_RUNNING', `the node of this home is running already${running === undefined ? '' : ` (pid ${running.pid})`}`)
@@ -75,14 +89,15 @@ const listen = (server: net.Server, path: string): Promise<string | null> =>
     server.listen(path, () => resolve(null))
   })
 
-const isAnswered = (path: string): Promise<boolean> =>
+/** What the supervisor behind the socket says, empty if it is silent (it stands still); null: nobody is there. */
+const answerOf = (path: string): Promise<string | null> =>
   new Promise(resolve => {
+    let text = ''
     const socket = net.connect(path)
-    socket.once('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.once('error', () => resolve(false))
+    socket.setTimeout(answerMs, () => socket.destroy())
+    socket.on('data', (bytes: Buffer) => (text += bytes.toString()))
+    socket.once('connect', () => socket.once('close', () => resolve(text)))
+    socket.once('error', () => resolve(null))
   })
 
 /** The first is the supervisor, then its workers; none if it cannot be read. */

@@ -3,6 +3,7 @@
  * else holds the node, and whoever was parked passes late requests to it. Deaths at any point need no case of their own.
  */
 import * as limits from './limits.ts'
+import { endRehearsal } from './rehearsal.ts'
 import type { Turn } from './turn.ts'
 import type { Worker } from './state.ts'
 
@@ -16,6 +17,7 @@ export function applyRules(turn: Turn): void {
   if (main?.stage === 'ready' || main?.stage === 'parked') handOver(turn, main)
   if (main?.stage === 'serving') takeOver(turn, main)
   retireParked(turn)
+  endRehearsal(turn)
 }
 
 function startMissing(turn: Turn): void {

@@ -41,6 +41,14 @@ export interface Trial {
   readonly isConfirmed: boolean
 }
 
+/** A second worker that is loaded to see whether it can be, and never gets `go`. */
+export interface Rehearsal {
+  readonly askerId: number
+  readonly workerId: number
+  /** Why it failed, in the worker's own words. */
+  readonly failure: { readonly code: string; readonly message: string } | null
+}
+
 export interface Strike {
   readonly at: number
   readonly weight: number
@@ -53,6 +61,7 @@ export interface State {
   readonly mainId: number | null
   readonly nextId: number
   readonly trial: Trial | null
+  readonly rehearsal: Rehearsal | null
   /** Order of the hand-over that is under way or was the last. */
   readonly handover: Handover
   readonly strikes: readonly Strike[]
@@ -62,6 +71,8 @@ export interface State {
   readonly startedAt: number
   /** This process has served: `ready` was said. */
   readonly isAnnounced: boolean
+  /** The slot that this supervisor comes from; null: nobody said. */
+  readonly ownSlot: Digest | null
   /** The slot in which the loader found a supervisor that starts, if it is not the current one. */
   readonly fallback: Digest | null
   /** Exit code to end with. */
@@ -108,21 +119,23 @@ export interface Step {
   readonly effects: readonly Effect[]
 }
 
-/** @param fallback the slot that the loader started, if that is not the current one */
-export function initialState(current: Current, fallback: Digest | null): State {
+/** @param ownSlot the slot that the loader started; another than the current one if that one's supervisor does not start */
+export function initialState(current: Current, ownSlot: Digest | null): State {
   return {
     current,
     workers: [],
     mainId: null,
     nextId: 1,
     trial: null,
+    rehearsal: null,
     handover: 'exclusive',
     strikes: [],
     backoffMs: 0,
     restartAt: Infinity,
     startedAt: 0,
     isAnnounced: false,
-    fallback: fallback === current.shoal ? null : fallback,
+    ownSlot,
+    fallback: ownSlot === current.shoal ? null : ownSlot,
     stopping: null,
     isDirty: false,
     saveAt: Infinity,

@@ -3,7 +3,7 @@
  * its node id and the CA's pin. The new node signs its own id with the one-time key; that, with the invite, is its admission, which every
  * node checks offline. Only the redeemer counts uses and looks at the expiry.
  */
-import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto'
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto'
 import {
   asArray,
   asString,
@@ -122,14 +122,27 @@ export function parseAdmission(value: unknown): Admission {
   }
 }
 
+/** An invite's one-time public key. @throws ShoalError BAD_REQUEST */
+export function requireOneTimeKey(invite: Invite): KeyObject {
+  try {
+    const key = createPublicKey({ key: Buffer.from(invite.key, 'base64'), format: 'der', type: 'spki' })
+    if (key.asymmetricKeyType === 'ed25519') return key
+  } catch (cause) {
+    throw new ShoalError('BAD_REQUEST', `invite ${invite.id}: its key is no public key`, { cause })
+  }
+  throw new ShoalError('BAD_REQUEST', `invite ${invite.id}: its key is not Ed25519`)
+}
+
+/** The invite of an admission as it stands there, unverified. */
+export const inviteOf = (a: Admission): Invite => parseInvite(parseJson(Buffer.from(a.invite.payload, 'base64').toString('utf8'), 'invite'))
+
 /** Checks an admission completely but for uses and expiry, which are the redeemer's. @throws ShoalError BAD_SIGNATURE, OTHER_FLEET */
 export function verifyAdmission(a: Admission, root: TrustedRoot): Invite {
   const invite = parseInvite(verifyDocument(a.invite, 'invite', signingKeys(root, 'invite')).payload)
   if (invite.fleet !== root.fleet) throw new ShoalError('OTHER_FLEET', `invite is of fleet ${invite.fleet}, this is ${root.fleet}`)
   const id = nodeIdOf(p256Spki(a.spki))
   if (id !== a.node) throw new ShoalError('BAD_SIGNATURE', `admission: names node ${a.node}, its key is ${id}`)
-  const key = createPublicKey({ key: Buffer.from(invite.key, 'base64'), format: 'der', type: 'spki' })
-  if (!verify(null, proofMessage(root.fleet, invite.id, a.node), key, Buffer.from(a.proof, 'base64'))) {
+  if (!verify(null, proofMessage(root.fleet, invite.id, a.node), requireOneTimeKey(invite), Buffer.from(a.proof, 'base64'))) {
     throw new ShoalError('BAD_SIGNATURE', `admission of ${a.node}: not signed with the key of invite ${invite.id}`)
   }
   return invite

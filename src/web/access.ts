@@ -65,7 +65,11 @@ export function checkHost(req: IncomingMessage, services: WebServices): void {
   const own = [...services.addresses(), config.listen, ...config.hosts].map(a => hostOf(a))
   const isOwn =
     host !== null &&
-    (isIP(host) !== 0 || host === 'localhost' || own.includes(host) || host === config.name.toLowerCase() || host.endsWith('.shoal'))
+    (isIP(host) !== 0 ||
+      host === 'localhost' ||
+      own.includes(host) ||
+      host === config.name.toLowerCase() ||
+      host.endsWith(`.${services.replica.fleet.root.fleet}.shoal`))
   if (!isOwn) throw new ShoalError('MISDIRECTED', `host "${req.headers.host ?? ''}" is none of this node’s`)
   const origin = req.headers.origin
   if (origin !== undefined && origin !== `https://${req.headers.host ?? ''}`)

@@ -6,12 +6,13 @@ import { Fields, parseJson, ShoalError } from '../model/index.ts'
 const maxJsonBytes = 4 << 20
 
 export async function readJson(req: IncomingMessage): Promise<Fields> {
-  const type = (req.headers['content-type'] ?? '').split(';')[0]?.trim()
+  const type = (req.headers['content-type'] ?? '').split(';', 1).join('').trim().toLowerCase()
   if (type !== 'application/json')
-    throw new ShoalError('UNSUPPORTED_TYPE', `content type is ${type ?? 'missing'}, must be application/json`)
+    throw new ShoalError('UNSUPPORTED_TYPE', `content type is ${type || 'missing'}, must be application/json`)
   const chunks: Buffer[] = []
   let size = 0
-  for await (const chunk of req as AsyncIterable<Buffer>) {
+  // A body that is refused in the middle is not destroyed: the answer has to go out first.
+  for await (const chunk of req.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     size += chunk.length
     if (size > maxJsonBytes) throw new ShoalError('TOO_LARGE', `the body has more than ${maxJsonBytes} bytes`)
     chunks.push(chunk)

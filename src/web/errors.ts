@@ -23,6 +23,7 @@ export const answerErrors =
         })
       ctx.status = codes[code].status
       if (ctx.status === 503) ctx.set('Retry-After', '1')
+      if (ctx.status === 401) ctx.set('WWW-Authenticate', 'Bearer')
       ctx.body = { error: { code, message: code === 'INTERNAL' ? 'internal fault; see the log of the node' : messageOf(error), requestId } }
     }
   }

@@ -18,6 +18,8 @@ const kept = 1000
 const keepAliveMs = 15_000
 /** ms after which a client comes back when the stream ends. */
 const retryMs = 500
+/** Bytes that wait for a client that does not read; then its stream ends, and it comes back when it can. */
+const maxWaitingBytes = 1 << 20
 
 /** What happened lately, for streams that begin or come back. */
 export class EventLog {
@@ -37,10 +39,15 @@ export class EventLog {
     for (const tell of this.#listeners) tell(event)
   }
 
-  /** null: too old, begin anew. */
+  /** The id of the newest event. */
+  get last(): number {
+    return this.#last
+  }
+
+  /** null: too old, or never given; begin anew. */
   since(id: number): readonly FleetEvent[] | null {
     const oldest = this.#events[0]?.id ?? this.#last + 1
-    return id + 1 < oldest || id > this.#last ? null : this.#events.filter(e => e.id > id)
+    return !Number.isSafeInteger(id) || id + 1 < oldest || id > this.#last ? null : this.#events.filter(e => e.id > id)
   }
 
   listen(tell: (event: FleetEvent) => void): () => void {
@@ -49,19 +56,27 @@ export class EventLog {
   }
 }
 
-const line = (e: FleetEvent): string => `id: ${e.id}\nevent: ${e.kind}\ndata: ${JSON.stringify({ owner: e.owner, name: e.name })}\n\n`
+/** A fact's kind is its writer's text: what is no plain word could end the line and begin another. */
+const wordOf = (kind: string): string => (/^[\w-]+$/.test(kind) ? kind : 'fact')
+
+const line = (e: FleetEvent): string =>
+  `id: ${e.id}\nevent: ${wordOf(e.kind)}\ndata: ${JSON.stringify({ owner: e.owner, name: e.name })}\n\n`
 
 export function streamEvents(ctx: Context, s: WebServices): PassThrough {
   const out = new PassThrough()
   ctx.type = 'text/event-stream'
   ctx.set('Cache-Control', 'no-store')
-  out.write(`retry: ${retryMs}\n\n`)
   const last = ctx.get('last-event-id')
   const missed = last === '' ? [] : s.events.since(Number(last))
-  if (missed === null) out.write('event: reset\ndata: {}\n\n')
+  // The id stands without an event too: who comes back before the first one misses nothing, and is told `reset` once.
+  if (missed === null) out.write(`id: ${s.events.last}\nevent: reset\ndata: {}\n\n`)
+  out.write(`retry: ${retryMs}\n${missed?.length === 0 ? `id: ${s.events.last}\n` : ''}\n`)
   for (const event of missed ?? []) out.write(line(event))
-  const stop = s.events.listen(event => out.write(line(event)))
-  const beat = setInterval(() => out.write(': alive\n\n'), keepAliveMs)
+  const stop = s.events.listen(event => {
+    if (out.writableLength + out.readableLength > maxWaitingBytes) out.destroy()
+    else if (!out.writableEnded) out.write(line(event))
+  })
+  const beat = setInterval(() => out.writableEnded || out.write(': alive\n\n'), keepAliveMs)
   const end = s.onStreamsEnd(() => out.end())
   out.on('close', () => {
     clearInterval(beat)

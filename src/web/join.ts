@@ -2,10 +2,11 @@
  * Redeems invites: the only route that a stranger may call, and the only place where certificates are issued. Uses and expiry are judged here
  * alone, in one transaction with the admission.
  */
-import { admissionFact } from '../facts/index.ts'
+import { admissionFact, fleetJudge } from '../facts/index.ts'
 import {
   asArray,
   asString,
+  type Fact,
   type Fields,
   formatAddress,
   type NodeId,
@@ -21,7 +22,11 @@ import type { WebServices } from './services.ts'
 /** Facts that a new node needs to trust the fleet before it has its first link. */
 const seedKinds = ['root', 'member', 'removal', 'node']
 
-/** @throws ShoalError NOT_ALLOWED, TOKEN_USED, TOKEN_EXPIRED, BAD_SIGNATURE, NOT_MEMBER */
+/**
+ * Who asks again with the same proof gets the same certificate, since an answer may be lost. But a proof is no secret: all members hold it in the
+ * admission. So what only the token's holder may have or say, the CA's key and the address, counts the first time alone.
+ * @throws ShoalError NOT_ALLOWED, TOKEN_USED, TOKEN_EXPIRED, BAD_SIGNATURE, NOT_MEMBER
+ */
 export async function redeem(services: WebServices, f: Fields): Promise<Record<string, unknown>> {
   const { ca, replica, invites } = services
   if (ca === null) throw new ShoalError('NOT_ALLOWED', 'this node does not redeem invites')
@@ -41,22 +46,32 @@ export async function redeem(services: WebServices, f: Fields): Promise<Record<s
   if (invite.generation <= replica.fleet.removalOf(node))
     throw new ShoalError('NOT_MEMBER', `node ${node} was removed after this invite was made`)
   const fact = admissionFact(services.sign, services.self, admission, invite.generation)
+  const isNew = mayAdmit(services, fact)
   if (!invites.redeem(invite.id, node, fact)) throw new ShoalError('TOKEN_USED', `invite ${invite.id} has no use left`)
-  if (replica.registers.compare(fact) === 'new') {
-    replica.judge(fact, replica.registers)
+  if (isNew) {
     services.publish([fact], true)
+    await pinNewNode(services, f, node)
   }
-  await pinNewNode(services, f, node)
-  services.log('node admitted', { node, invite: invite.id })
+  services.log(isNew ? 'node admitted' : 'node asked again', { node, invite: invite.id })
   return {
     roots: rootChain(services),
     ca: services.caPem,
     cert: makeNodeCertificate(admission.spki, replica.fleet.root.fleet, ca),
-    caKey: invite.canInvite ? ca.key : null,
+    caKey: invite.canInvite && isNew ? ca.key : null,
     console: invite.console,
     facts: replica.registers.all().filter(each => seedKinds.includes(each.kind)),
     redeemer: { id: services.self, address: services.addresses()[0] ?? '' },
   }
+}
+
+/** Judged before a use is taken. @returns false: it is admitted already */
+function mayAdmit({ replica }: WebServices, fact: Fact): boolean {
+  const standing = replica.registers.compare(fact)
+  if (standing === 'full') throw new ShoalError('NOT_ALLOWED', 'this node has let in as many as one may: make the invite at another')
+  if (standing !== 'new') return false
+  const verdict = fleetJudge(replica.fleet)(fact, replica.registers)
+  if (verdict.v === 'reject') throw new ShoalError(verdict.code, verdict.message)
+  return true
 }
 
 /** The new node becomes a sync peer, if it said where it is. */

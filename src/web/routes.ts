@@ -1,7 +1,16 @@
 /** All routes of Shoal's own in one table: method, path, who may call it, what it does. A route parses, calls one service, answers. */
 import { createReadStream } from 'node:fs'
 import type { Context } from 'koa'
-import { type ControlAction, controlActions, parseAddress, parseDigest, parseDisplayName, ShoalError } from '../model/index.ts'
+import {
+  type ControlAction,
+  controlActions,
+  formatAddress,
+  maxPackageBytes,
+  parseAddress,
+  parseDigest,
+  parseDisplayName,
+  ShoalError,
+} from '../model/index.ts'
 import { hasToken, type Access } from './access.ts'
 import { readJson } from './body.ts'
 import { Documents } from './documents.ts'
@@ -118,8 +127,10 @@ function sendPackage(ctx: Context, s: WebServices, text: string): unknown {
   const digest = parseDigest(text)
   const size = s.packages.size(digest)
   if (size === null) throw new ShoalError('NOT_FOUND', `package ${digest} is not here`)
-  const range = parseRange(ctx.get('range'), size)
   ctx.set('Accept-Ranges', 'bytes')
+  ctx.set('Content-Range', `bytes */${size}`)
+  const range = parseRange(ctx.get('range'), size)
+  ctx.remove('Content-Range')
   ctx.set('ETag', `"${digest}"`)
   ctx.type = 'application/zip'
   if (range === null) {
@@ -137,16 +148,22 @@ async function takePackage(ctx: Context, s: WebServices): Promise<unknown> {
   const named = ctx.get('x-shoal-digest')
   if (named === '' && !hasToken(ctx.req, s)) throw new ShoalError('UNAUTHENTICATED', 'name the digest of a known release in x-shoal-digest')
   const digest = parseDigest(named)
-  const release = s.replica.book.releases().find(r => Object.values(r.release.packages).some(p => p.digest === digest))?.release
-  if (release === undefined) throw new ShoalError('UNKNOWN_DIGEST', `no known release names ${digest}`)
+  const [found] = s.replica.book.releases().flatMap(({ release }) => {
+    const ref = Object.values(release.packages).find(p => p.digest === digest)
+    return ref === undefined ? [] : [{ release, ref }]
+  })
+  if (found === undefined) throw new ShoalError('UNKNOWN_DIGEST', `no known release names ${digest}`)
   if (ctx.request.type !== 'application/zip')
     throw new ShoalError('UNSUPPORTED_TYPE', `content type is ${ctx.request.type || 'missing'}, must be application/zip`)
   const announcedBytes = Number(ctx.get('content-length'))
   if (ctx.get('content-length') === '' || !Number.isSafeInteger(announcedBytes))
     throw new ShoalError('LENGTH_REQUIRED', 'send a Content-Length')
-  const answer = { digest, name: release.name, version: release.version }
+  const answer = { digest, name: found.release.name, version: found.release.version }
   if (s.packages.has(digest)) return answer
-  await s.packages.receive(ctx.req, { expect: digest, announcedBytes })
+  if (announcedBytes > maxPackageBytes) throw new ShoalError('TOO_LARGE', `${announcedBytes} bytes, at most ${maxPackageBytes}`)
+  if (announcedBytes !== found.ref.size)
+    throw new ShoalError('DIGEST_MISMATCH', `package ${digest}: ${announcedBytes} bytes are announced, the release says ${found.ref.size}`)
+  await s.packages.receive(ctx.req.iterator({ destroyOnReturn: false }), { expect: digest, announcedBytes })
   s.holdingsChanged()
   ctx.status = 201
   return answer
@@ -164,25 +181,24 @@ function signedRoutes(s: WebServices, views: Views): readonly Route[] {
     }),
     post('rollouts/draft', 'viewer', async ctx => drafts.order(await readJson(ctx.req))),
     post('rollouts', 'signed', async ctx => {
-      const made = documents.order(await readJson(ctx.req))
-      ctx.status = 201
-      return made
+      const { isNew, id, release } = documents.order(await readJson(ctx.req))
+      ctx.status = isNew ? 201 : 200
+      return { id, release }
     }),
     ...controlActions.map((action: ControlAction) =>
-      post(`rollouts/:id/${action}`, 'signed', async (ctx, param) => {
-        const { id } = findRollout(views, param('id'))
-        return { id, state: documents.control(await readJson(ctx.req), action, id) }
-      }),
+      post(`rollouts/:id/${action}`, 'signed', async (ctx, param) => documents.control(await readJson(ctx.req), action, param('id'))),
     ),
     post('invites', 'signed', async ctx => {
-      const made = documents.invite(await readJson(ctx.req))
-      ctx.status = 201
-      return made
+      const { isNew, id, expiresAt } = documents.invite(await readJson(ctx.req))
+      ctx.status = isNew ? 201 : 200
+      return { id, expiresAt }
     }),
-    post('nodes/:id/remove', 'signed', async ctx => ({ id: documents.removal(await readJson(ctx.req)).node })),
+    post('nodes/:id/remove', 'signed', async (ctx, param) => ({
+      id: documents.removal(await readJson(ctx.req), param('id')).node,
+    })),
     post('root', 'signed', async ctx => {
-      const version = documents.root(await readJson(ctx.req))
-      ctx.status = 201
+      const { isNew, version } = documents.root(await readJson(ctx.req))
+      ctx.status = isNew ? 201 : 200
       return { version }
     }),
     {
@@ -216,13 +232,15 @@ function homeRoutes(s: WebServices, views: Views): readonly Route[] {
       const failed = steps.find(step => !step.ok)
       if (id === null || failed !== undefined)
         throw new ShoalError('NO_NODE', `${failed?.step ?? 'identity'}: ${failed?.message ?? 'unknown'}`)
-      const pinned = { id, address: `${address.host}:${address.port}` }
+      const pinned = { id, address: formatAddress(address) }
       await s.pin(pinned)
       ctx.status = 201
       return pinned
     }),
     home('DELETE', 'peers/:id', async (_ctx, param) => {
-      const id = findNode(s, param('id'))
+      const { peers } = s.config()
+      // Who left is no member any more that could be found, and stays pinned until somebody says otherwise.
+      const id = peers.find(p => p.id === param('id'))?.id ?? findNode(s, param('id'))
       await s.unpin(id)
       return { id }
     }),

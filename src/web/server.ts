@@ -1,10 +1,12 @@
 /** The node's HTTP server: Koa for everything under /_shoal/, the app for the rest. The listener hands it requests with who asks. */
+import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import Router from '@koa/router'
 import Koa from 'koa'
 import { codeOf, codes, messageOf, ShoalError } from '../model/index.ts'
 import { checkHost, mayCall, memberOf } from './access.ts'
+import { answerEarly } from './early.ts'
 import { answerErrors } from './errors.ts'
 import type { Who } from './listener/index.ts'
 import { type Route, routesOf } from './routes.ts'
@@ -36,8 +38,9 @@ export function createWeb(services: WebServices): Web {
 function createKoa(services: WebServices, who: (req: IncomingMessage) => Who): Koa {
   const koa = new Koa()
   koa.silent = true
-  const router = new Router({ prefix: '/_shoal' })
+  const router = new Router({ prefix: '/_shoal', sensitive: true })
   for (const route of routesOf(services)) mount(router, route, services, who)
+  koa.use(answerEarly)
   koa.use(answerErrors(services.log))
   koa.use(async (ctx, next) => {
     checkHost(ctx.req, services)
@@ -47,8 +50,9 @@ function createKoa(services: WebServices, who: (req: IncomingMessage) => Who): K
   })
   koa.use(router.routes())
   koa.use(ctx => {
-    const matched = router.match(ctx.path, ctx.method).path.length > 0
-    throw new ShoalError(matched ? 'METHOD_NOT_ALLOWED' : 'NOT_FOUND', `${ctx.method} ${ctx.path.slice(0, 200)}`)
+    const methods = router.match(ctx.path, ctx.method).path.flatMap(layer => layer.methods)
+    if (methods.length > 0) ctx.set('Allow', [...new Set(methods)].join(', '))
+    throw new ShoalError(methods.length > 0 ? 'METHOD_NOT_ALLOWED' : 'NOT_FOUND', `${ctx.method} ${ctx.path.slice(0, 200)}`)
   })
   return koa
 }
@@ -75,7 +79,7 @@ function refuse(res: ServerResponse, error: unknown): void {
   const code = codeOf(error)
   const { status } = codes[code]
   res.writeHead(status, { 'Content-Type': 'application/json', ...(status === 503 ? { 'Retry-After': '1' } : {}) })
-  res.end(JSON.stringify({ error: { code, message: messageOf(error) } }))
+  res.end(JSON.stringify({ error: { code, message: messageOf(error), requestId: randomUUID() } }))
 }
 
 function upgrade(req: IncomingMessage, socket: Socket, head: Buffer, who: Who, services: WebServices): void {

@@ -1,4 +1,5 @@
 /** What the API shows (CONTRACT section 3), made from the replica. Every node makes the same picture from the same facts. */
+import { compare } from 'semver'
 import {
   type Digest,
   type Health,
@@ -77,7 +78,7 @@ export class Views {
     const { fleet } = this.#s.replica
     const ids = [...fleet.members().map(m => m.id), ...(isAll ? fleet.removed() : [])]
     const orders = this.#s.replica.orders()
-    return ids.map(id => this.node(id, orders)).toSorted((a, b) => a.name.localeCompare(b.name) || (a.id < b.id ? -1 : 1))
+    return ids.map(id => this.node(id, orders)).toSorted((a, b) => a.name.localeCompare(b.name, 'en') || (a.id < b.id ? -1 : 1))
   }
 
   /** @param rollout the order whose step and outcome are shown; default: the node's last */
@@ -113,7 +114,8 @@ export class Views {
     if (known === undefined) return { outcome: null, reason: null }
     const outcome = known.outcomes.get(id)
     const { controls } = weigh(known)
-    if (outcome !== undefined && (outcome.outcome === 'confirmed' || outcome.attempt >= controls.attemptOf(id))) return outcome
+    if (outcome !== undefined && (outcome.outcome === 'confirmed' || outcome.attempt >= controls.attemptOf(id)))
+      return { outcome: outcome.outcome, reason: outcome.reason }
     if (controls.skipped.has(id)) return { outcome: 'skipped', reason: { code: 'SKIPPED', message: 'an operator left the node out' } }
     const preflight = known.preflights.get(id)
     if (preflight?.go === false && preflight.attempt >= controls.attemptOf(id)) return { outcome: 'refused', reason: preflight.reason }
@@ -200,7 +202,12 @@ export class Views {
 
   releases(): readonly Record<string, unknown>[] {
     const members = this.#s.replica.fleet.members().map(m => this.holdings(m.id))
-    return this.#s.replica.book.releases().map(({ document, release }) => {
+    const sorted = this.#s.replica.book.releases().toSorted(
+      // By what they say, since facts come in another order to every node and at every start.
+      ({ release: a, document }, { release: b, document: other }) =>
+        a.name.localeCompare(b.name, 'en') || compare(a.version, b.version) || (document < other ? -1 : 1),
+    )
+    return sorted.map(({ document, release }) => {
       const digests = Object.values(release.packages).map(p => p.digest)
       return {
         id: document,

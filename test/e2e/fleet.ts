@@ -29,7 +29,8 @@ export interface NodeAnswer {
   readonly self: boolean
   readonly reach: string
   readonly outcome: string | null
-  readonly reason: { readonly code: string } | null
+  readonly reason: { readonly code: string; readonly message: string } | null
+  readonly shoal: { readonly version: string; readonly digest: string }
 }
 
 interface RolloutAnswer {

@@ -27,6 +27,7 @@ export class Faults {
   /** Faults until then, one every few seconds. */
   run(untilMs: number): void {
     this.#until = untilMs
+    for (const node of this.#world.nodes) if (this.#world.random.chance(0.2)) this.#backups.set(node, node.store.copy())
     this.#next()
   }
 

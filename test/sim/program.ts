@@ -21,11 +21,16 @@ export type MakeProgram = (node: SimNode) => Program
 export class Presence implements Program {
   readonly #node: SimNode
 
-  constructor(node: SimNode) {
+  readonly #isQuiet: boolean
+
+  /** @param isQuiet says nothing of its own: where everybody's facts at everybody's would not fit into one machine */
+  constructor(node: SimNode, isQuiet = false) {
     this.#node = node
+    this.#isQuiet = isQuiet
   }
 
   start(): void {
+    if (this.#isQuiet) return
     this.#node.publish('node', '', nodeBody(this.#node), true)
     this.#node.publish('status', '', statusBody(this.#node.store.epoch))
   }

@@ -3,7 +3,8 @@
  * replay it.
  */
 import { parseArgs } from 'node:util'
-import { type Run, summary } from './measure.ts'
+import { newRun, type Run, summary } from './measure.ts'
+import { rolloutPart } from './rollout.ts'
 import { Scenario } from './scenario.ts'
 
 const { values } = parseArgs({
@@ -27,9 +28,13 @@ const nodes = number(values.nodes, 20, 'nodes')
 const seeds = number(values.seeds, 10, 'seeds')
 const first = number(values.seed, 1, 'seed')
 
+/** Larger fleets measure the mesh alone: everybody's outcomes at everybody's would not fit into one machine. */
+const rolloutsUpTo = 200
+
 const runs: Run[] = []
 for (let seed = first; seed < first + seeds; seed++) {
-  const run = new Scenario({ nodes, seed }).play()
+  const run = newRun(seed)
+  new Scenario({ nodes, seed, run, part: nodes > rolloutsUpTo ? null : rolloutPart(run, seed) }).play()
   runs.push(run)
   if (values.verbose === true) console.error(JSON.stringify({ ...run, orderMs: undefined, statusMs: undefined }))
   for (const fault of run.faults.slice(0, 5)) console.error(`seed ${seed}: ${fault}`)

@@ -4,7 +4,7 @@
  */
 import type { Fact } from '../../src/model/index.ts'
 import { Faults } from './faults.ts'
-import { newRun, type Run, Watch } from './measure.ts'
+import { type Run, Watch } from './measure.ts'
 import type { SimNode } from './node.ts'
 import { type MakeProgram, statusBody } from './program.ts'
 import { World } from './world.ts'
@@ -21,6 +21,8 @@ export interface Part {
 export interface ScenarioSettings {
   readonly nodes: number
   readonly seed: number
+  /** Where measurements and violations go. */
+  readonly run: Run
   readonly part?: Part | null
   readonly chaosMs?: number
 }
@@ -47,7 +49,7 @@ export class Scenario {
       sharedDirectory: nodes > sharedAbove,
       ...(part == null ? {} : { makeProgram: part.makeProgram }),
     })
-    this.run = newRun(seed)
+    this.run = settings.run
     this.#watch = new Watch(this.world, this.run)
     this.#faults = new Faults(this.world)
   }

@@ -59,13 +59,10 @@ export class World {
     const ids = Array.from({ length: settings.nodes }, (_, index) => simNodeId(index, this.random))
     const ring = this.random.shuffle(ids.map((_, index) => index))
     const pinnedOf = this.#pins(ids, ring, settings.pinned ?? 2)
-    const directory = (self: NodeId) => {
-      const others = ids.filter(id => id !== self)
-      return { ids: () => others, addressesOf: (id: NodeId) => [this.#byId.get(id)?.address ?? ''], learn: () => false }
-    }
+    const directory = { ids: () => ids, addressesOf: (id: NodeId) => [this.#byId.get(id)?.address ?? ''], learn: () => false }
     this.nodes = ids.map((id, index) => {
-      const shared = settings.sharedDirectory === true ? directory(id) : null
-      const makeProgram = settings.makeProgram ?? ((node: SimNode) => new Presence(node))
+      const shared = settings.sharedDirectory === true ? directory : null
+      const makeProgram = settings.makeProgram ?? ((node: SimNode) => new Presence(node, settings.sharedDirectory === true))
       return new SimNode(this, { index, id, pinned: pinnedOf[index] ?? [], directory: shared, makeProgram })
     })
     for (const node of this.nodes) {

@@ -4,6 +4,7 @@ import { pack, type Packed } from '../../packages/index.ts'
 import { parseReleases, type ReleaseAnswer } from '../answers.ts'
 import type { Context } from '../context.ts'
 import { bytesText, oneLine, plural, table } from '../output.ts'
+import { programDir } from '../program.ts'
 import { publish, type Published } from '../publishing.ts'
 import { findKey, signingOptions } from '../signing.ts'
 import type { Args, CommandSpec, Outcome } from '../spec.ts'
@@ -17,9 +18,21 @@ export async function packFolder(context: Context, dir: string, out: string | un
   })
 }
 
+/** Packs Shoal itself: the program that runs this command, or the checkout, slot or unpacked zip in `dir`. */
+function packShoal(context: Context, dir: string | undefined, out: string | undefined, platform: string | undefined): Promise<Packed> {
+  return pack(dir === undefined ? programDir : context.path(dir), {
+    kind: 'shoal',
+    signal: context.io.signal,
+    ...(out === undefined ? {} : { out: context.path(out) }),
+    ...(platform === undefined ? {} : { platform }),
+  })
+}
+
 async function runPack(context: Context, args: Args): Promise<Outcome> {
   const platform = args.read('platform', parsePlatform, undefined)
-  const { file, manifest, digest, size } = await packFolder(context, args.need(0, 'folder'), args.text('out'), platform)
+  const { file, manifest, digest, size } = args.has('shoal')
+    ? await packShoal(context, args.word(0), args.text('out'), platform)
+    : await packFolder(context, args.need(0, 'folder'), args.text('out'), platform)
   return {
     document: { file, kind: manifest.kind, name: manifest.name, version: manifest.version, platform: manifest.platform, digest, size },
     text: [`${file}: ${manifest.name}@${manifest.version} for ${manifest.platform}, ${bytesText(size)}, sha256 ${digest}`],
@@ -80,9 +93,10 @@ async function show(context: Context, args: Args): Promise<Outcome> {
 export const releaseCommands: readonly CommandSpec[] = [
   {
     path: 'pack',
-    args: '<dir>',
-    about: 'make a deterministic, judged zip of an app',
+    args: '[dir]',
+    about: 'make a deterministic, judged zip of an app, or of Shoal itself',
     options: [
+      { flags: '--shoal', about: 'pack this program with its Node.js; a folder names another checkout of it' },
       { flags: '--out <file>', about: 'the zip (default NAME-VERSION.zip here)' },
       { flags: '--platform <name>', about: 'mark it for a platform such as linux-x64, or any' },
     ],

@@ -40,8 +40,8 @@ function goSentence(rollout: RolloutAnswer): string {
   return `${rollout.state === 'completed' ? 'go, as many may be missing' : 'no-go'}: ${no} of ${all} did not say go to ${rollout.release}`
 }
 
-async function order(context: Context, args: Args, wish: Wish, waits: boolean): Promise<Outcome> {
-  const made = await makeOrder(context, args, wish)
+async function order(context: Context, args: Args, wish: Wish, waits: boolean, key = findKey(context, args)): Promise<Outcome> {
+  const made = await makeOrder(context, args, wish, key)
   const { dryRun } = settingsOf(args)
   if (waits || dryRun) return ended(context, await watchRollout(context, made.id))
   return {
@@ -70,7 +70,7 @@ async function deploy(context: Context, args: Args): Promise<Outcome> {
     if (published === undefined) throw new ShoalError('INTERNAL', `${source}: nothing was published`)
     const release = `${published.name}@${published.version}`
     context.note(published.id === null ? `${release} was published already` : `published ${release}`)
-    return await order(context, args, { release, rollback: null }, true)
+    return await order(context, args, { release, rollback: null }, true, key)
   } finally {
     await removeTree(temp)
   }

@@ -20,7 +20,7 @@ export interface DemoNode {
 /** Time for the nodes to find each other. */
 const meshDeadlineMs = 30_000
 
-/** @returns the nodes, the founder first, each linked to all others */
+/** @returns the nodes, the founder first, each seen by all others */
 export async function startFleet(
   processes: Processes,
   folder: string,
@@ -77,10 +77,12 @@ async function untilLinked(node: DemoNode, count: number, signal: AbortSignal): 
   const deadline = performance.now() + meshDeadlineMs
   try {
     for (;;) {
-      const linked = parseNodes(await client.get('nodes')).filter(each => each.reach === 'self' || each.reach === 'direct')
-      if (linked.length === count) return
-      if (performance.now() > deadline)
-        throw new ShoalError('INTERNAL', `${node.name} sees ${linked.length} of ${count} nodes after ${meshDeadlineMs / 1000} s`)
+      const nodes = parseNodes(await client.get('nodes'))
+      if (nodes.length === count && nodes.every(each => each.reach !== 'lost')) return
+      if (performance.now() > deadline) {
+        const seen = nodes.map(each => `${each.name} ${each.reach}`).join(', ')
+        throw new ShoalError('INTERNAL', `${node.name} does not see all ${count} nodes after ${meshDeadlineMs / 1000} s: ${seen}`)
+      }
       await wait(pollMs, undefined, { signal })
     }
   } finally {

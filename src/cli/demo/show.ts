@@ -58,23 +58,24 @@ async function deployments(
   const key = join(folder, 'demo-key.json')
   await copyFile(join(homePaths(first.home).operators, 'demo.json'), key)
   const problems: string[] = []
-  const deploy = async (app: DemoApp, from: DemoNode, wanted: number): Promise<void> => {
+  const deploy = async (app: DemoApp, from: DemoNode, wanted: number, plan: readonly string[]): Promise<void> => {
     say(`deploy ${app.name}@${app.version} at ${from.name}`)
     const signing = ['--key', key, '--passphrase-file', passphraseFile(first.home)]
-    const { code, stdout } = await processes.run(['deploy', app.dir, '--home', from.home, '--soak', '1s', '--yes', ...signing], line =>
+    const { code, stdout } = await processes.run(['deploy', app.dir, '--home', from.home, ...plan, '--yes', ...signing], line =>
       say(`  ${line}`),
     )
     for (const line of stdout.trimEnd().split('\n')) say(`  ${line}`)
     if (code !== wanted) problems.push(`deploying ${app.version} ended with exit code ${code}, expected ${wanted}`)
   }
   const at = (n: number): DemoNode => nodes[n % nodes.length] ?? first
-  await deploy(v1, first, 0)
+  // The first time there is nothing to lose yet: two waves, no pause.
+  await deploy(v1, first, 0, ['--waves', '1,100%', '--soak', '0s'])
   const before = await Promise.all(nodes.map(served))
   const load = new Load(nodes.map(node => node.endpoint))
   try {
-    await deploy(v2, at(1), 0)
+    await deploy(v2, at(1), 0, ['--soak', '1s'])
     say('now a release that is ill')
-    await deploy(v3, at(2), 5)
+    await deploy(v3, at(2), 5, ['--soak', '1s'])
   } finally {
     await load.end()
   }

@@ -339,6 +339,7 @@ export class Dials {
     const ids = this.#ctx.directory.ids()
     for (let tries = 0; tries < 16; tries++) {
       const id = this.#oneOf(ids)
+      if (id === this.#ctx.options.node) continue
       if (id !== null && !this.#dials.has(id) && this.#links().to(id) === undefined && this.#addressesOf(id).length > 0) return id
     }
     return null

@@ -61,7 +61,7 @@ export const lagMs = 1_000
 export const announceMinMs = 100
 export const announceMaxMs = 250
 /** Links above which what is heard from others is passed to a few only; their writer told everybody it is linked to. */
-export const relayAllBelow = 12
+export const relayAllBelow = 8
 export const relayTo = 6
 /** Announcements of one flush above which two roots are compared instead. */
 export const maxAnnounced = 200

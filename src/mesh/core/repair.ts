@@ -148,9 +148,10 @@ export class Repair {
     this.#compared(link)
   }
 
+  /** At least one: the other side waits for the last. */
   #listsOf(buckets: readonly number[]): Frame[] {
     const filled = buckets.map(bucket => ({ bucket, entries: this.#registers.entriesOf(bucket) }))
-    const chunks = chunksOf(filled, each => bytesOfEntries(each.entries.length) + 4)
+    const chunks = filled.length === 0 ? [[]] : chunksOf(filled, each => bytesOfEntries(each.entries.length) + 4)
     return chunks.map((chunk, at) => ({
       t: 'list',
       buckets: chunk.map(each => each.bucket),

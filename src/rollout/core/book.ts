@@ -10,6 +10,7 @@ import {
   type Order,
   type OrderId,
   type OutcomeBody,
+  packageKinds,
   parseControl,
   parseEnvelope,
   parseJson,
@@ -103,6 +104,27 @@ export class OrderBook {
   missingPlans(): readonly Digest[] {
     const wanted = [...this.#entries.values()].flatMap(e => (e.order === null ? [] : [e.order.plan]))
     return [...new Set(wanted)].filter(digest => !this.#plans.has(digest))
+  }
+
+  /** Orders of each kind but the newest `kept`. */
+  pastOrders(kept: number): ReadonlySet<string> {
+    const known = [...this.#entries].flatMap(([id, { order }]) => (order === null ? [] : [{ id, order }]))
+    const past = new Set<string>()
+    for (const kind of packageKinds) {
+      const line = known
+        .filter(o => o.order.kind === kind)
+        .toSorted((a, b) => b.order.generation - a.order.generation || (a.id < b.id ? 1 : -1))
+      for (const { id } of line.slice(kept)) past.add(id)
+    }
+    return past
+  }
+
+  /** Leaves of these orders nothing but that they were. */
+  forget(orders: ReadonlySet<string>): void {
+    for (const id of orders) {
+      const entry = this.#entries.get(id)
+      for (const each of [entry?.controls, entry?.preflights, entry?.outcomes, entry?.receipts]) each?.clear()
+    }
   }
 
   order(id: string, ageMs: number): KnownOrder | undefined {

@@ -3,7 +3,7 @@
  */
 import type { NodeId } from '../../model/index.ts'
 import { type ControlState, joinControls } from './controls.ts'
-import { hasPassed, isCleared, isHalted, type Tally, tallyWave } from './tally.ts'
+import { hasPassed, isCleared, isHalted, presentOutcome, type Tally, tallyWave } from './tally.ts'
 import type { IsLost, KnownOrder } from './types.ts'
 
 export type RolloutState = 'open' | 'paused' | 'halted' | 'stalled' | 'aborted' | 'expired' | 'completed' | 'completed-with-exceptions'
@@ -17,7 +17,16 @@ export interface Evidence {
   readonly halted: boolean
 }
 
+/** Each look and each request makes its own KnownOrder; what was weighed once for it stands. */
+const weighed = new WeakMap<KnownOrder, Evidence>()
+
 export function weigh(known: KnownOrder): Evidence {
+  const evidence = weighed.get(known) ?? weighAnew(known)
+  weighed.set(known, evidence)
+  return evidence
+}
+
+function weighAnew(known: KnownOrder): Evidence {
   const controls = joinControls(known.controls)
   const tallies = (known.plan?.waves ?? []).map(wave => tallyWave(known, wave, controls))
   const firstShut = tallies.findIndex(t => !hasPassed(t))
@@ -72,7 +81,7 @@ function isBlockedBeforeStart(known: KnownOrder, controls: ControlState, isLost:
   const lost = new Set(known.plan?.lost)
   const blocks = (node: NodeId): boolean => {
     if (lost.has(node) || controls.skipped.has(node)) return false
-    const outcome = known.outcomes.get(node)?.outcome
+    const outcome = presentOutcome(known, controls, node)
     const preflight = known.preflights.get(node)
     if (outcome === 'confirmed') return false
     if (outcome === 'superseded' || outcome === 'refused') return true
@@ -80,7 +89,7 @@ function isBlockedBeforeStart(known: KnownOrder, controls: ControlState, isLost:
   }
   return (known.plan?.waves ?? []).some(wave => {
     const blocked = wave.nodes.filter(blocks)
-    const superseded = blocked.some(n => known.outcomes.get(n)?.outcome === 'superseded')
+    const superseded = blocked.some(n => presentOutcome(known, controls, n) === 'superseded')
     return superseded || blocked.length > wave.maxMissing
   })
 }
@@ -90,6 +99,7 @@ export function opensWhen(known: KnownOrder, evidence: Evidence, state: RolloutS
   const { tallies, reached, cleared } = evidence
   const wave = tallies[reached]
   if (known.plan === null) return 'opens when the plan has been fetched from a peer'
+  if (state === 'completed' && known.order.dryRun) return 'every node has answered go; a dry run changes nothing'
   if (state === 'completed' || state === 'completed-with-exceptions') return 'every wave has passed'
   if (state === 'aborted') return 'an operator aborted it: nobody else will start'
   if (state === 'expired') return 'its deadline has passed: nobody else will start'

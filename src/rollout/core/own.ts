@@ -67,8 +67,8 @@ const hasStarted = (known: KnownOrder, own: Own): boolean => {
 function counts(known: KnownOrder, evidence: Evidence, own: Own): boolean {
   if (known.order.dryRun) return false
   if (hasStarted(known, own)) return true
-  if (known.plan === null) return matches(known, own)
   if (evidence.controls.aborted || evidence.halted || isExpired(known)) return false
+  if (known.plan === null) return matches(known, own)
   const wave = waveOf(known, own)
   if (wave === null) return false
   if (wave < known.plan.waves.length) return true
@@ -117,7 +117,12 @@ const needsPreflight = (known: KnownOrder, own: Own, attempt: number): boolean =
 
 /** A newer order took this one's place before the node began it. */
 const isPassedBy = (known: KnownOrder, follows: KnownOrder | null, evidence: Evidence, own: Own): follows is KnownOrder =>
-  follows !== null && isNewer(follows, known) && !evidence.controls.aborted && !evidence.controls.skipped.has(own.id) && !isExpired(known)
+  // An order whose plan never comes takes nobody's place; it only holds them until it is known, aborted or expired.
+  follows?.plan != null &&
+  isNewer(follows, known) &&
+  !evidence.controls.aborted &&
+  !evidence.controls.skipped.has(own.id) &&
+  !isExpired(known)
 
 const superseded = (by: KnownOrder | null): Task => ({
   do: 'report',

@@ -2,7 +2,7 @@
  * Counts the evidence of one wave. Success is what the new worker proved and what witnesses saw: an outcome `confirmed` with its receipts.
  * "At least q succeeded" stays true once it is true, so no partition, delay or clock opens a gate early.
  */
-import { assertNever, type Digest, type NodeId, type PlannedWave } from '../../model/index.ts'
+import { assertNever, type Digest, type NodeId, type OutcomeBody, type PlannedWave } from '../../model/index.ts'
 import { type ControlState, joinControls } from './controls.ts'
 import { digestsOf, type KnownOrder } from './types.ts'
 
@@ -75,6 +75,13 @@ export function tallyWave(known: KnownOrder, wave: PlannedWave, controls = joinC
   }
 }
 
+/** The node's outcome, unless a retry has asked for another attempt since. */
+export function presentOutcome(known: KnownOrder, controls: ControlState, node: NodeId): OutcomeBody['outcome'] | undefined {
+  const outcome = known.outcomes.get(node)
+  if (outcome === undefined || (outcome.outcome !== 'confirmed' && outcome.attempt < controls.attemptOf(node))) return undefined
+  return outcome.outcome
+}
+
 export const hasPassed = (t: Tally): boolean => t.confirmed.length >= t.need && t.failed.length <= t.maxFailed
 export const isHalted = (t: Tally): boolean => t.failed.length > t.maxFailed
 
@@ -90,7 +97,7 @@ export function isCleared(known: KnownOrder, controls = joinControls(known.contr
     let noGo = 0
     for (const node of wave.nodes) {
       if (lost.has(node) || controls.skipped.has(node)) continue
-      const outcome = known.outcomes.get(node)?.outcome
+      const outcome = presentOutcome(known, controls, node)
       if (outcome === 'superseded') return false
       if (outcome === 'confirmed' || known.preflights.get(node)?.go === true) continue
       noGo += 1

@@ -21,7 +21,6 @@ void t.test('wrong usage ends with 2, says so on standard error, and helps', asy
     [['init', '--listen', 'nonsense'], /--listen: "nonsense" is no HOST:PORT/],
     [['init', '--name', 'a\nb'], /--name/],
     [['pack', '.', '--platform', 'Lin ux'], /--platform/],
-    [['pack', '.', '--shoal'], /unknown option '--shoal'/],
     [['completion', 'tcsh'], /bash \| zsh \| fish/],
     [['demo', '--nodes', 'many'], /"many" is no whole number/],
     [['demo', '--nodes', '0'], /from 1 to/],

@@ -207,3 +207,41 @@ void t.test('refusals', async t => {
   const unknown = box.sign({ kind: 'weather', owner: box.id, name: 'x', epoch: 1, version: 1, body: 'opaque' })
   t.equal(replica.offer(unknown), 'accept', 'kinds of later versions are carried')
 })
+
+void t.test('a kind is its writer’s text: what every object answers to is judged like any unknown kind', async t => {
+  const [founder, stranger] = [party(), party()]
+  const view = new FleetView(firstRoot)
+  view.apply(admit(founder, founder, 1))
+  const judge = fleetJudge(view)
+  for (const kind of ['constructor', 'toString', 'valueOf', 'hasOwnProperty', '__proto__']) {
+    const fact = { kind, owner: founder.id, name: '', epoch: 1, version: 1, body: '{}' }
+    t.equal(judge(founder.sign(fact), new Registers()).v, 'accept', `${kind} of a member is relayed`)
+    t.equal(judge({ ...fact, sig: '' }, new Registers()).v, 'reject', `${kind} that nobody signed`)
+    t.equal(judge(stranger.sign({ ...fact, owner: stranger.id }), new Registers()).v, 'wait', `${kind} of a stranger`)
+  }
+})
+
+void t.test('an admission stands at the generation of its invite, and nowhere else', async t => {
+  const [founder, guest] = [party(), party()]
+  const view = new FleetView(firstRoot)
+  view.apply(admit(founder, founder, 1))
+  const good = admit(guest, founder, 2)
+  t.equal(fleetJudge(view)(good, new Registers()).v, 'accept')
+  for (const edit of [{ version: 3 }, { version: 1 }, { epoch: 1 }]) {
+    t.match(fleetJudge(view)(founder.sign({ ...good, ...edit }), new Registers()), { v: 'reject', code: 'BAD_SIGNATURE' })
+  }
+})
+
+void t.test('a replica that is read again has its whole chain of roots, and the members that a former operator let in', async t => {
+  const [founder, guest] = [party(), party()]
+  const lastRoot = trustNextRoot(makeRoot({ ...content, version: 3 }, [anna]), nextRoot)
+  const view = new FleetView(lastRoot)
+  for (const root of [firstRoot, nextRoot, lastRoot]) view.apply(rootFact(root))
+  t.same(
+    [1, 2, 3].map(version => view.rootText(version)),
+    [firstRoot.text, nextRoot.text, lastRoot.text],
+  )
+  view.apply(admit(founder, founder, 1))
+  view.apply(admit(guest, founder, 2, ben))
+  t.ok(view.isMember(guest.id))
+})

@@ -144,6 +144,7 @@ const afterMs = (ms: number, then: () => void): (() => void) => {
 export class Relay {
   readonly #server: TcpServer
   readonly #pairs = new Set<readonly [Socket, Socket]>()
+  #isStill = false
   constructor(port: number) {
     this.#server = createTcpServer(inner => {
       const outer = connect(port, '127.0.0.1')
@@ -153,7 +154,7 @@ export class Relay {
         from.setNoDelay(true)
         from.on('error', () => to.destroy())
         from.on('close', () => to.destroy())
-        from.pipe(to)
+        if (!this.#isStill) from.pipe(to)
       }
     })
   }
@@ -164,6 +165,7 @@ export class Relay {
   }
 
   standStill(): void {
+    this.#isStill = true
     for (const [a, b] of this.#pairs) {
       a.unpipe(b).pause()
       b.unpipe(a).pause()

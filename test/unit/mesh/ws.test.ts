@@ -11,7 +11,7 @@ import { fact, fleet } from './bench.ts'
 import { Relay, TestFleet, type TestPeer } from './peers.ts'
 
 const start = (...peers: TestPeer[]): void => peers.forEach(peer => peer.mesh.start())
-const order = (name = '') => fact({ kind: 'order', owner: 'k'.repeat(64), epoch: 0, name })
+const order = (name = '', body = '{}') => fact({ kind: 'order', owner: 'k'.repeat(64), epoch: 0, name, body })
 
 const pair = async (t: Test): Promise<[TestPeer, TestPeer]> => {
   const f = new TestFleet()
@@ -148,9 +148,11 @@ void t.test('a peer that stops reading does not stop orders to others, and is gi
   start(one, two, three)
   await one.when(() => one.linkedTo(two) && one.linkedTo(three))
   relay.standStill()
-  for (let n = 0; n < 700; n++)
-    one.mesh.publish([fact({ kind: 'order', owner: 'k'.repeat(64), epoch: 0, name: `n${n}`, body: 'x'.repeat(16_000) })], false)
-  await three.when(() => three.registers.size === 700)
+  for (let n = 0; n < 1_000 && one.linkedTo(two); n += 20) {
+    const orders = Array.from({ length: 20 }, (_, m) => order(`n${n + m}`, 'x'.repeat(16_000)))
+    one.mesh.publish(orders, false)
+    await three.when(() => three.registers.size === n + 20)
+  }
   await one.when(() => !one.linkedTo(two))
   t.match(
     one.news.find(n => n.t === 'linkDown'),

@@ -267,12 +267,17 @@ void t.test('what is no program makes no slot', async t => {
 void t.test('pruning keeps what current.json names and what is asked for', async t => {
   const digest = (n: number) => parseDigest(String(n).repeat(64))
   const slot = () => ({ 'shoal.json': '{}' })
-  const names = [1, 2, 3, 4, 5, 6].map(digest)
+  const names = [1, 2, 3, 4, 5, 7, 6].map(digest)
   const home = t.testdir({
     instance: { slots: { ...Object.fromEntries(names.map(n => [n, slot()])), '.new-1': slot(), '.new-2': slot(), '.gone-x': slot() } },
   })
   const { slots } = homePaths(home)
-  writeCurrent(home, { ...builtInCurrent(digest(1)), app: digest(2), previous: { app: digest(3), shoal: digest(4) } })
+  writeCurrent(home, {
+    ...builtInCurrent(digest(1)),
+    app: digest(2),
+    previous: { app: digest(3), shoal: digest(4) },
+    supervisor: digest(7),
+  })
   const old = new Date(Date.now() - 2 * 3_600_000)
   utimesSync(join(slots, '.new-1'), old, old)
   utimesSync(join(slots, '.gone-x'), old, old)
@@ -281,7 +286,7 @@ void t.test('pruning keeps what current.json names and what is asked for', async
     readdirSync(slots)
       .filter(name => !name.startsWith('current'))
       .sort(),
-    ['.new-2', ...names.slice(0, 5)],
+    ['.new-2', ...names.slice(0, 6)],
   )
   mkdirSync(join(slots, digest(6)))
 })

@@ -391,6 +391,58 @@ void t.test('a shoal release runs its own worker; going back restores the old sl
   t.match(h.disk, { shoal, previous: null, last: { result: 'failed' } })
 })
 
+void t.test('a new Shoal rehearses the next switch: a second worker is loaded and ended, the trial goes on', async t => {
+  const newer = parseDigest('6'.repeat(64))
+  const rehearsing = (ends?: (h: House, second: number) => void): House => {
+    const h = new House().started()
+    h.bad[appOne] = { listening: 'silent' }
+    h.say(1, { t: 'switch', target: toTwo('exclusive', { kind: 'shoal', digest: newer }) })
+    h.drain()
+    if (ends !== undefined) h.bad[appOne] = { init: 'silent' }
+    h.say(2, { t: 'rehearse' })
+    h.drain()
+    ends?.(h, 3)
+    h.drain()
+    return h
+  }
+  const answers = (h: House): unknown[] => h.sent.filter(m => m.t === 'rehearsed').map(m => [m.to, m.code])
+  const well = rehearsing()
+  t.match(
+    well.effects.find(e => e.kind === 'fork' && e.worker === 3),
+    { slots: { app: appOne, shoal: newer } },
+  )
+  t.same(answers(well), [[2, '']])
+  t.same([well.serving, well.alive, well.state.rehearsal], [[2], [1, 2], null], 'the second one is gone, the old one still parked')
+  t.notOk(
+    well.sent.some(m => m.t === 'go' && m.to === 3),
+    'it never was the node',
+  )
+  well.say(2, { t: 'confirm' })
+  well.drain()
+  t.match(well.disk, { shoal: newer, state: 'good', last: { result: 'confirmed' } })
+
+  const bad: [string, (h: House, second: number) => void][] = [
+    ['APP_IMPORT_FAILED', (h, second) => h.say(second, { t: 'condemn', code: 'APP_IMPORT_FAILED', message: 'throws' })],
+    ['WORKER_EXITED', (h, second) => h.die(second)],
+  ]
+  for (const [code, ends] of bad) {
+    const h = rehearsing(ends)
+    t.same(answers(h), [[2, code]])
+    t.same([h.serving, h.alive, h.disk.state], [[2], [1, 2], 'trial'], 'what it means, the asker decides')
+  }
+  const silent = rehearsing(h => h.pass(15_000))
+  silent.say(2, { t: 'condemn', code: 'CANNOT_UPDATE', message: 'no answer' })
+  silent.drain()
+  t.same([silent.serving, silent.disk.shoal, silent.state.rehearsal], [[1], shoal, null], 'going back ends it')
+  silent.pass(5000)
+  t.notOk(silent.alive.includes(3))
+
+  const untried = new House().started()
+  untried.say(1, { t: 'rehearse' })
+  untried.drain()
+  t.same([answers(untried), untried.alive], [[[1, 'CONFLICT']], [1]], 'only a worker on trial may ask')
+})
+
 void t.test('the last twenty lines of the failed worker go with the report, cut to a length', async t => {
   const h = new House().started()
   h.bad[appTwo] = { go: 'silent' }

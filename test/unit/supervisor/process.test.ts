@@ -329,6 +329,35 @@ void t.test('the loader: two failed starts, then the previous slot, then the bui
   t.equal(await hopeless.exit, 1, 'never for ever')
 })
 
+void t.test('an app update since the last shoal release: the loader still finds the slot whose supervisor served last', async t => {
+  const home = await makeHome(t)
+  const newest = makeProgram(join(home.program, '../newest'), 'newest')
+  writeFileSync(join(newest, 'src/supervisor/main.ts'), 'export const supervise = async () => process.exit(9)')
+  const broken = await installBuiltIn(home.dir, newest)
+  const steady = await installBuiltIn(home.dir, makeProgram(join(home.program, '../steady'), 'steady'))
+  writeCurrent(home.dir, { ...currentOf(home), shoal: broken, previous: { app: null, shoal: broken }, supervisor: steady })
+  const node = boot(t, home, ['start'])
+  await node.url()
+  t.match(currentOf(home), { shoal: steady, supervisor: steady, previous: null })
+})
+
+void t.test('a supervisor that is only checked says by its exit code whether it could start, beside a running one', async t => {
+  const home = await makeHome(t)
+  const node = boot(t, home, ['start'])
+  await node.url()
+  t.equal(currentOf(home).supervisor, home.builtIn, 'who served is noted')
+  const check = (): Running => {
+    const entry = join(slotDir(home.dir, home.builtIn), 'src/entry.ts')
+    return new Running(t, process.execPath, [entry, 'supervise', '--home', home.dir, '--slot', home.builtIn, '--check'])
+  }
+  t.equal(await check().exit, 0)
+  mkdirSync(homePaths(home.dir).certs)
+  writeFileSync(homePaths(home.dir).nodeKey, '', { mode: 0o644 })
+  const refused = check()
+  t.equal(await refused.exit, 1)
+  t.match(refused.err.join(), 'KEY_FILE_MODE')
+})
+
 void t.test('attempts that were counted before a power cut count', async t => {
   const home = await makeHome(t)
   const program = makeProgram(join(home.program, '../next'), 'next')
