@@ -27,6 +27,9 @@ import {
   type Admission,
   inviteOf,
   parseAdmission,
+  retiredKeys,
+  sha256,
+  type SigningKeys,
   signingKeys,
   type TrustedRoot,
   trustNextRoot,
@@ -36,11 +39,11 @@ import {
   verifyFact,
 } from '../trust/index.ts'
 import type { FleetView } from './fleet.ts'
-import type { Judge, Verdict } from './registers.ts'
+import type { Judge, Registers, Verdict } from './registers.ts'
 
 const accept: Verdict = { v: 'accept' }
 const wait: Verdict = { v: 'wait' }
-type Rule = (fact: Fact, fleet: FleetView) => Verdict
+type Rule = (fact: Fact, fleet: FleetView, registers: Registers) => Verdict
 
 /** An order's id: SHA-256 of its payload in base32; the same hash in hex is the document's digest. */
 export const orderIdOfDigest = (digest: string): string =>
@@ -62,6 +65,28 @@ const mustBe = (what: string, is: string | number, want: string | number): void 
 interface Signed {
   readonly fleet: string
   readonly generation?: number
+  readonly by?: string
+}
+
+const sha256Of = (envelope: Envelope): string => sha256(Buffer.from(envelope.payload, 'base64'))
+
+/** Keys that count for this very document: those of today's people, and of removed ones where the root names the document. */
+function keysFor(fleet: FleetView, kind: Exclude<DocumentKind, 'invite'>, envelope: Envelope): SigningKeys {
+  const { keys, threshold } = signingKeys(fleet.root, kind)
+  const digest = sha256Of(envelope)
+  const kept = retiredKeys(fleet.root, p => p.keeps.some(each => each === digest))
+  return { keys: new Map([...keys, ...kept]), threshold }
+}
+
+/** One document has one text: whoever relays it can add nothing that its signers did not sign. */
+function mustBeCanonical(fact: Fact, envelope: Envelope): void {
+  const bytes = (base64: string): string => Buffer.from(base64, 'base64').toString('base64')
+  const plain: Envelope = {
+    payloadType: envelope.payloadType,
+    payload: bytes(envelope.payload),
+    signatures: envelope.signatures.map(({ keyid, sig }) => ({ keyid, sig: bytes(sig) })),
+  }
+  if (JSON.stringify(plain) !== fact.body) fail('BAD_SIGNATURE', `${fact.kind}: is not in its plain form`)
 }
 
 /** A fact whose body is an operators' envelope: owner is its first good signer, name and version follow from the document. */
@@ -69,11 +94,16 @@ const byOperators =
   (kind: Exclude<DocumentKind, 'invite'>, read: (payload: unknown) => Signed, nameOf: (doc: VerifiedDocument) => string): Rule =>
   (fact, fleet) => {
     const envelope = parseEnvelope(parseJson(fact.body, kind))
-    const known = new Set(fleet.root.people.map(p => p.keyid))
+    const allowed = keysFor(fleet, kind, envelope)
+    const people = [...fleet.root.people, ...fleet.root.retired]
     // A key that no root names yet may be of the next root, which has not arrived.
-    if (!envelope.signatures.some(s => known.has(s.keyid))) return wait
-    const doc = verifyDocument(envelope, kind, signingKeys(fleet.root, kind))
+    if (!envelope.signatures.some(s => people.some(p => p.keyid === s.keyid))) return wait
+    const doc = verifyDocument(envelope, kind, allowed)
+    if (doc.signedBy.length !== envelope.signatures.length) fail('BAD_SIGNATURE', `${kind}: has signatures that are not good`)
+    mustBeCanonical(fact, envelope)
     const signed = read(doc.payload)
+    const signer = people.find(p => p.keyid === doc.signedBy[0])
+    if (signed.by !== undefined) mustBe(`${kind}.by`, signed.by, signer?.name ?? '')
     if (signed.fleet !== fleet.root.fleet) fail('OTHER_FLEET', `${kind} is of fleet ${signed.fleet}, this is ${fleet.root.fleet}`)
     mustBe(`${kind}.owner`, fact.owner, doc.signedBy[0] ?? '')
     mustBe(`${kind}.name`, fact.name, nameOf(doc))
@@ -86,12 +116,18 @@ const byOperators =
 
 /** A fact that a node signed itself: the writer must be a member, the body must be well formed and under its proper name. */
 const byMember =
-  (check: (fact: Fact) => void): Rule =>
-  (fact, fleet) => {
+  (check: (fact: Fact) => void, orderOf?: (fact: Fact) => string): Rule =>
+  (fact, fleet, registers) => {
     const member = fleet.admitted(fact.owner)
     if (member === undefined) return wait
-    if (fact.kind !== 'node' && !fleet.isMember(fact.owner)) fail('NOT_MEMBER', `${fact.kind} of ${fact.owner}: not a member`)
-    if (member.generation <= fleet.removalOf(fact.owner)) fail('NOT_MEMBER', `${fact.kind} of ${fact.owner}: was removed`)
+    const removal = fleet.removalOf(fact.owner)
+    const isRemoved = member.generation <= removal
+    // What a node said about an order from before its removal stays evidence: a wave that has passed stays passed for who comes later.
+    const order = orderOf === undefined ? undefined : registers.ofKind('order').find(f => f.name === orderOf(fact))
+    if (isRemoved && orderOf !== undefined && order === undefined) return wait
+    if (isRemoved && (order?.version ?? removal) >= removal) fail('NOT_MEMBER', `${fact.kind} of ${fact.owner}: was removed`)
+    const isGone = !isRemoved && !fleet.isMember(fact.owner)
+    if (isGone && orderOf === undefined && fact.kind !== 'node') fail('NOT_MEMBER', `${fact.kind} of ${fact.owner}: not a member`)
     check(fact)
     if (!verifyFact(fact, member.spki)) fail('BAD_SIGNATURE', `${fact.kind} of ${fact.owner}: not its signature`)
     return accept
@@ -112,9 +148,10 @@ const root: Rule = (fact, fleet) => {
 const member: Rule = (fact, fleet) => {
   const admission = parseAdmission(bodyOf(fact))
   const invite = inviteOf(admission)
-  const unknownSigner = !admission.invite.signatures.some(s => signingKeys(fleet.root, 'invite').keys.has(s.keyid))
-  if (unknownSigner) return wait
-  verifyAdmission(admission, fleet.root)
+  const people = [...fleet.root.people, ...fleet.root.retired]
+  if (!admission.invite.signatures.some(s => people.some(p => p.keyid === s.keyid))) return wait
+  if (invite.generation > fleet.generation + maxGenerationJump && fleet.members().length > 0) return wait
+  verifyAdmission(admission, fleet.root, true)
   mustBe('member.name', fact.name, admission.node)
   mustBe('member.owner', fact.owner, invite.redeemer)
   mustBe('member.epoch', fact.epoch, 0)
@@ -154,12 +191,21 @@ const rules: ReadonlyMap<string, Rule> = new Map<string, Rule>(
       mustBe('links.name', f.name, '')
       parseLinksBody(bodyOf(f))
     }),
-    preflight: byMember(f => mustBe('preflight.name', f.name, parsePreflightBody(bodyOf(f)).order)),
-    outcome: byMember(f => mustBe('outcome.name', f.name, parseOutcomeBody(bodyOf(f)).order)),
-    receipt: byMember(f => {
-      const { order, node } = parseReceiptBody(bodyOf(f))
-      mustBe('receipt.name', f.name, receiptName(order, node))
-    }),
+    preflight: byMember(
+      f => mustBe('preflight.name', f.name, parsePreflightBody(bodyOf(f)).order),
+      f => f.name,
+    ),
+    outcome: byMember(
+      f => mustBe('outcome.name', f.name, parseOutcomeBody(bodyOf(f)).order),
+      f => f.name,
+    ),
+    receipt: byMember(
+      f => {
+        const { order, node } = parseReceiptBody(bodyOf(f))
+        mustBe('receipt.name', f.name, receiptName(order, node))
+      },
+      f => f.name.split('.')[0] ?? '',
+    ),
   }),
 )
 
@@ -169,9 +215,9 @@ const opaque = byMember(() => undefined)
 /** The judge of a fleet. It never throws: what a fact breaks becomes a `reject` with its code. */
 export const fleetJudge =
   (fleet: FleetView): Judge =>
-  fact => {
+  (fact, registers) => {
     try {
-      return (rules.get(fact.kind) ?? opaque)(fact, fleet)
+      return (rules.get(fact.kind) ?? opaque)(fact, fleet, registers)
     } catch (error) {
       if (error instanceof ShoalError) return { v: 'reject', code: error.code, message: error.message }
       return {

@@ -39,8 +39,16 @@ export const codes = {
   ALREADY_RUNNING: entry(1, 409, 'The node of this home is running already.'),
   NO_NODE: entry(3, 503, 'Start the node (`shoal start`), or name another with --server.'),
   DISK_FULL: entry(1, 507, 'Free what the message says is missing.'),
-  DB_LOCKED: entry(1, 503, 'Another program holds instance/node.db open: end it (a backup tool, a database browser). The node waits for it.'),
-  SLOT_DAMAGED: entry(1, 500, 'The disk changed files of a release. The node mends it from its package or its peers; else deploy again. Check the disk.'),
+  DB_LOCKED: entry(
+    1,
+    503,
+    'Another program holds instance/node.db open: end it (a backup tool, a database browser). The node waits for it.',
+  ),
+  SLOT_DAMAGED: entry(
+    1,
+    500,
+    'The disk changed files of a release. The node mends it from its package or its peers; else deploy again. Check the disk.',
+  ),
 
   // Trust.
   NOT_ALLOWED: entry(4, 403, 'This needs an operator of the role that the message names.'),
@@ -95,7 +103,11 @@ export const codes = {
   WORKER_EXITED: entry(1, 422, 'The release ended its own process during probation; the last log lines say more.'),
   WORKER_SILENT: entry(1, 422, 'The release did not answer in time; look for endless loops at start.'),
   PORT_SILENT: entry(1, 422, 'The node’s port did not answer through TLS with the new release.'),
-  CANNOT_UPDATE: entry(1, 422, 'This version of Shoal could not do the next update; the message names the step. The one before runs again.'),
+  CANNOT_UPDATE: entry(
+    1,
+    422,
+    'This version of Shoal could not do the next update; the message names the step. The one before runs again.',
+  ),
   PEERS_LOST: entry(1, 422, 'Peers reach the machine but not the new release.'),
   MIGRATE_FAILED: entry(1, 422, 'The app’s migrate() threw; the data is as it was before.'),
   DATA_CHANGED: entry(1, 422, 'Identity or configuration changed during the update; the old release runs again.'),

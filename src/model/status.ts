@@ -1,6 +1,7 @@
 /** Bodies of the facts that nodes write about themselves and about each other. */
 import { type Code, isCode } from './codes.ts'
 import { type Digest, type NodeId, type OrderId, parseDigest, parseNodeId, parseOrderId } from './ids.ts'
+import { parseDisplayName } from './units.ts'
 import { asBoolean, asInteger, asOneOf, asString, Fields } from './parse.ts'
 
 export const steps = ['idle', 'preflight', 'transfer', 'staged', 'waiting', 'switching', 'probation'] as const
@@ -64,7 +65,7 @@ const text =
 export function parseNodeBody(value: unknown): NodeBody {
   const f = new Fields(value, 'node')
   return {
-    name: f.string('name', 64),
+    name: f.get('name', parseDisplayName),
     addresses: f.list('addresses', text(300), 16),
     tags: f.list('tags', text(130), 64),
     platform: f.string('platform', 32),

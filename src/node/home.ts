@@ -65,6 +65,7 @@ export function readConfig(home: string): Config {
 export class Settings {
   readonly #path: string
   #config: Config
+  #last: Promise<unknown> = Promise.resolve()
 
   constructor(path: string, config: Config) {
     this.#path = path
@@ -75,10 +76,17 @@ export class Settings {
     return this.#config
   }
 
-  async change(edit: (config: Config) => Config): Promise<void> {
-    const next = edit(this.#config)
-    if (formatConfig(next) === formatConfig(this.#config)) return
-    await writeDurable(this.#path, formatConfig(next))
+  /** One change after the other, each of what the file says now: somebody may have edited it. @throws ShoalError HOME_DAMAGED, DISK_FULL */
+  change(edit: (config: Config) => Config): Promise<void> {
+    const done = this.#last.then(() => this.#change(edit))
+    this.#last = done.catch(() => undefined)
+    return done
+  }
+
+  async #change(edit: (config: Config) => Config): Promise<void> {
+    const before = parseConfig(parseJson(read(this.#path), this.#path))
+    const next = parseConfig(edit(before), this.#path)
+    if (formatConfig(next) !== formatConfig(before)) await writeDurable(this.#path, formatConfig(next))
     this.#config = next
   }
 }

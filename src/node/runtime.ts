@@ -182,6 +182,12 @@ export class NodeRuntime {
     )
   }
 
+  /** This node itself wrote config.json: the change is meant, also in the middle of a switch. */
+  configChanged(): void {
+    const { isIll, linked } = this.before()
+    this.store.remember('before', JSON.stringify({ protected: protectedDigest(this.#o.home.paths), linked, isIll }))
+  }
+
   before(): { readonly protected: string; readonly linked: readonly NodeId[]; readonly isIll: boolean } {
     const text = this.store.remembered('before')
     const value = text === undefined ? {} : (parseJson(text, 'before') as { protected?: string; linked?: unknown; isIll?: boolean })
@@ -211,12 +217,15 @@ export class NodeRuntime {
     this.mesh.park()
   }
 
-  /** Lets go of everything. */
+  /** Lets go of everything. @throws ShoalError APP_CLOSE_FAILED: the app still holds its data, and this process must end */
   async close(): Promise<void> {
-    await this.#app?.close().catch((error: unknown) => this.#o.log('app did not close', { error: String(error) }))
-    await this.mesh.stop()
-    this.#http.close()
-    this.store.close()
+    try {
+      await this.#app?.close()
+    } finally {
+      await this.mesh.stop()
+      this.#http.close()
+      this.store.close()
+    }
   }
 
   async #startApp(): Promise<void> {

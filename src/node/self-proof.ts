@@ -96,7 +96,7 @@ async function checkSupervisor({ paths, shoal, signal }: SelfProofOptions): Prom
 /** The question to the supervisor whether it could switch to the same slot again, and its answer. */
 export class Rehearsal {
   readonly #send: (message: FromWorker) => void
-  #pending: PromiseWithResolvers<void> | null = null
+  #pending: PromiseWithResolvers<undefined> | null = null
 
   constructor(send: (message: FromWorker) => void) {
     this.#send = send
@@ -104,7 +104,7 @@ export class Rehearsal {
 
   /** @throws ShoalError as the second worker failed; the signal's reason */
   async ask(signal: AbortSignal): Promise<void> {
-    const pending = Promise.withResolvers<void>()
+    const pending = Promise.withResolvers<undefined>()
     this.#pending = pending
     const onAbort = (): void => pending.reject(signal.reason)
     signal.addEventListener('abort', onAbort, { once: true })
@@ -119,7 +119,7 @@ export class Rehearsal {
   }
 
   answered({ code, message }: Extract<ToWorker, { t: 'rehearsed' }>): void {
-    if (code === '') this.#pending?.resolve()
+    if (code === '') this.#pending?.resolve(undefined)
     else this.#pending?.reject(new ShoalError(codeFrom(code), `${code}: ${message}`))
   }
 }

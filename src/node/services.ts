@@ -23,6 +23,7 @@ export function webServices(
   const self = home.key.id
   const changeConfig = async (edit: (config: Config) => Config): Promise<void> => {
     await settings.change(edit)
+    runtime.configChanged()
     runtime.mesh.setPinned(settings.config.peers)
     runtime.say('node', '', runtime.about())
   }

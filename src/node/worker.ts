@@ -186,7 +186,7 @@ export class Worker {
     this.#runtime?.quiet()
     const limit = AbortSignal.timeout(Math.max(1, graceMs))
     await Promise.all([this.#listener?.close(graceMs), this.#runtime?.app?.drain(limit)])
-    await this.#runtime?.close()
+    await this.#runtime?.close().catch((error: unknown) => this.#o.log('not closed', { error: messageOf(error) }))
     await this.#private?.remove()
     this.#o.exit(0)
   }

@@ -13,6 +13,7 @@ import {
   type FleetId,
   formatAddress,
   type Invite,
+  type KeyId,
   type NodeId,
   parseAddress,
   parseDigest,
@@ -25,7 +26,7 @@ import {
 } from '../model/index.ts'
 import { nodeIdOf, p256Spki } from './certificate.ts'
 import { verifyDocument } from './dsse.ts'
-import { signingKeys, type TrustedRoot } from './root.ts'
+import { retiredKeys, signingKeys, type TrustedRoot } from './root.ts'
 
 const prefix = 'shoal1.'
 
@@ -136,9 +137,15 @@ export function requireOneTimeKey(invite: Invite): KeyObject {
 /** The invite of an admission as it stands there, unverified. */
 export const inviteOf = (a: Admission): Invite => parseInvite(parseJson(Buffer.from(a.invite.payload, 'base64').toString('utf8'), 'invite'))
 
-/** Checks an admission completely but for uses and expiry, which are the redeemer's. @throws ShoalError BAD_SIGNATURE, OTHER_FLEET */
-export function verifyAdmission(a: Admission, root: TrustedRoot): Invite {
-  const invite = parseInvite(verifyDocument(a.invite, 'invite', signingKeys(root, 'invite')).payload)
+/**
+ * Checks an admission completely but for uses and expiry, which are the redeemer's.
+ * @param isPast it stands already: invites of operators that were removed since count, up to the generation that the root names
+ * @throws ShoalError BAD_SIGNATURE, OTHER_FLEET
+ */
+export function verifyAdmission(a: Admission, root: TrustedRoot, isPast = false): Invite {
+  const { keys, threshold } = signingKeys(root, 'invite')
+  const past = isPast ? retiredKeys(root, p => inviteOf(a).generation <= p.until) : new Map<KeyId, string>()
+  const invite = parseInvite(verifyDocument(a.invite, 'invite', { keys: new Map([...keys, ...past]), threshold }).payload)
   if (invite.fleet !== root.fleet) throw new ShoalError('OTHER_FLEET', `invite is of fleet ${invite.fleet}, this is ${root.fleet}`)
   const id = nodeIdOf(p256Spki(a.spki))
   if (id !== a.node) throw new ShoalError('BAD_SIGNATURE', `admission: names node ${a.node}, its key is ${id}`)

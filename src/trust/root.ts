@@ -37,12 +37,30 @@ export interface Person {
   readonly publicHex: string
 }
 
+/**
+ * Who was removed: nothing new counts, but what stood then stands, or a fleet would lose its members with the operator that let them in.
+ * Invites count up to a generation; other documents only if they are named.
+ */
+export interface RetiredPerson {
+  readonly name: string
+  readonly keyid: KeyId
+  readonly publicHex: string
+  /** Highest generation of an invite that counts. */
+  readonly until: number
+  /** Digests of documents that count. */
+  readonly keeps: readonly Digest[]
+}
+
+/** Documents of one removed operator that a root can name within its size. */
+export const maxKept = 60
+
 /** What a verified root says. `text` is its exact bytes. */
 export interface TrustedRoot {
   readonly version: number
   readonly fleet: FleetId
   readonly fleetName: string
   readonly people: readonly Person[]
+  readonly retired: readonly RetiredPerson[]
   /** SHA-256 of the CA certificate's DER. */
   readonly caPin: Digest
   /** Signatures that a release or an order needs. */
@@ -54,6 +72,7 @@ export interface RootContent {
   readonly version: number
   readonly fleetName: string
   readonly people: readonly Person[]
+  readonly retired?: readonly RetiredPerson[]
   readonly caPin: Digest
   readonly thresholds: { readonly release: number; readonly order: number }
   /** Further admin keys that are no person's: the recovery kit's. */
@@ -67,7 +86,8 @@ const tufKey = (publicHex: string): Key =>
 export function makeRoot(content: RootContent, signers: readonly Signer[]): string {
   const admins = content.people.filter(p => p.role === 'admin')
   const rootKeys = [...admins, ...content.spareAdmins]
-  const keys = Object.fromEntries([...content.people, ...content.spareAdmins].map(p => [p.keyid, tufKey(p.publicHex).toJSON()]))
+  const retired = content.retired ?? []
+  const keys = Object.fromEntries([...content.people, ...content.spareAdmins, ...retired].map(p => [p.keyid, tufKey(p.publicHex).toJSON()]))
   const keyids = rootKeys.map(k => k.keyid)
   const signed = Root.fromJSON({
     _type: 'root',
@@ -81,6 +101,7 @@ export function makeRoot(content: RootContent, signers: readonly Signer[]): stri
       name: content.fleetName,
       ca: content.caPin,
       people: content.people.map(({ name, role, keyid }) => ({ name, role, keyid })),
+      retired: retired.map(({ name, keyid, until, keeps }) => ({ name, keyid, until, keeps: [...keeps] })),
       thresholds: { ...content.thresholds },
     },
   })
@@ -136,7 +157,10 @@ function readRoot(text: string): Metadata<Root> {
 /** The library takes one key under two ids as two keys: ids are recomputed, so a key counts once. */
 function checkKeyIds(root: Root): void {
   for (const [keyid, key] of Object.entries(root.keys)) {
-    const computed = keyIdOf(key.keyVal['public'] ?? '')
+    const publicHex = key.keyVal['public'] ?? ''
+    // The same key in other letters would be another id.
+    if (!/^[0-9a-f]{64}$/.test(publicHex)) throw new ShoalError('BAD_ROOT', `root: key ${keyid} is no Ed25519 key in lower-case hex`)
+    const computed = keyIdOf(publicHex)
     if (computed !== keyid) throw new ShoalError('BAD_ROOT', `root: key ${keyid} is ${computed}`)
   }
 }
@@ -152,18 +176,26 @@ function verifySigned(by: Metadata<Root>, metadata: Metadata<Root>): void {
 function viewOf(metadata: Metadata<Root>, fleet: FleetId, text: string): TrustedRoot {
   const x = new Fields(metadata.signed.unrecognizedFields['x-shoal'], 'root.x-shoal')
   const thresholds = new Fields(x.raw('thresholds'), 'root.thresholds')
-  const person = (value: unknown, where: string): Person => {
-    const p = new Fields(value, where)
+  const known = (p: Fields): Omit<Person, 'role'> => {
     const keyid = p.get('keyid', parseKeyId)
     const publicHex = metadata.signed.keys[keyid]?.keyVal['public']
     if (publicHex === undefined) throw new ShoalError('BAD_ROOT', `root: the key ${keyid} of ${p.string('name')} is not in it`)
-    return { name: p.get('name', parseOperatorName), role: p.get('role', (v, w) => asOneOf(v, w, roles)), keyid, publicHex }
+    return { name: p.get('name', parseOperatorName), keyid, publicHex }
+  }
+  const person = (value: unknown, where: string): Person => {
+    const p = new Fields(value, where)
+    return { ...known(p), role: p.get('role', (v, w) => asOneOf(v, w, roles)) }
+  }
+  const retiredPerson = (value: unknown, where: string): RetiredPerson => {
+    const p = new Fields(value, where)
+    return { ...known(p), until: p.integer('until'), keeps: p.list('keeps', parseDigest, maxKept) }
   }
   return {
     version: metadata.signed.version,
     fleet,
     fleetName: x.get('name', parseDisplayName),
     people: x.list('people', person, 200),
+    retired: x.has('retired') ? x.list('retired', retiredPerson, 200) : [],
     caPin: x.get('ca', parseDigest),
     thresholds: { release: thresholds.integer('release', 1, 16), order: thresholds.integer('order', 1, 16) },
     text,
@@ -173,11 +205,15 @@ function viewOf(metadata: Metadata<Root>, fleet: FleetId, text: string): Trusted
 /** Admin keys of a root that belong to nobody in it (the recovery kit's): they must be carried into the next version. */
 export function spareAdminsOf(root: TrustedRoot): RootContent['spareAdmins'] {
   const signed = readRoot(root.text).signed
-  const known = new Set<string>(root.people.map(p => p.keyid))
+  const known = new Set<string>([...root.people, ...root.retired].map(p => p.keyid))
   return (signed.roles['root']?.keyIDs ?? [])
     .filter(id => !known.has(id))
     .map(id => ({ keyid: parseKeyId(id), publicHex: signed.keys[id]?.keyVal['public'] ?? '' }))
 }
+
+/** Keys of removed operators by which this invite, or this document, still counts. */
+export const retiredKeys = (root: TrustedRoot, counts: (person: RetiredPerson) => boolean): ReadonlyMap<KeyId, string> =>
+  new Map(root.retired.filter(counts).map(p => [p.keyid, p.publicHex]))
 
 /** Keys that may sign a kind of document, with the threshold. Admins may do what operators may. */
 export function signingKeys(root: TrustedRoot, what: 'release' | 'order' | 'control' | 'invite' | 'removal'): SigningKeys {

@@ -5,7 +5,6 @@ import { gt } from 'semver'
 import {
   asBoolean,
   asInteger,
-  asOneOf,
   asString,
   type Fields,
   type NodeId,
@@ -50,6 +49,8 @@ export class Drafts {
     const { document, release } = isRollback ? this.#earlier(f) : this.#named(f.string('release', 200))
     const window = f.maybe('window', text(100), null)
     if (window !== null) parseWindow(window)
+    if (f.has('data'))
+      throw new ShoalError('BAD_REQUEST', 'data: keep and restore are not there yet; a rollback over a migration is refused by DATA_NEWER')
     const candidates = this.#candidates(f)
     const allowDowngrade = isRollback || flag(f, 'allowDowngrade')
     if (!allowDowngrade) this.#refuseDowngrade(release, candidates)
@@ -75,7 +76,7 @@ export class Drafts {
       deadlineMs: number(f, 'deadlineMs', week),
       window,
       allowDowngrade,
-      data: f.maybe('data', (v, w) => asOneOf(v, w, ['keep', 'restore']), null),
+      data: null,
       replaceApp: flag(f, 'replaceApp'),
       force: flag(f, 'force'),
       dryRun: flag(f, 'dryRun'),

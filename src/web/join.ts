@@ -19,6 +19,9 @@ import {
 import { makeNodeCertificate, verifyAdmission } from '../trust/index.ts'
 import type { WebServices } from './services.ts'
 
+/** Sync peers that joins alone bring: links find the rest, and config.json stays readable for people. */
+const maxPinned = 64
+
 /** Facts that a new node needs to trust the fleet before it has its first link. */
 const seedKinds = ['root', 'member', 'removal', 'node']
 
@@ -77,7 +80,8 @@ function mayAdmit({ replica }: WebServices, fact: Fact): boolean {
 /** The new node becomes a sync peer, if it said where it is. */
 async function pinNewNode(services: WebServices, f: Fields, node: NodeId): Promise<void> {
   const [address] = f.maybe('addresses', (v, w) => asArray(v, w, 16).map(a => formatAddress(parseAddress(asString(a, w, 300), w))), [])
-  if (address !== undefined) await services.pin({ id: node, address })
+  const { peers } = services.config()
+  if (address !== undefined && peers.length < maxPinned) await services.pin({ id: node, address })
 }
 
 function rootChain({ replica }: WebServices): readonly string[] {

@@ -8,6 +8,8 @@ export function findNode(services: WebServices, text: string): NodeId {
   if (text === 'self') return services.self
   const { fleet } = services.replica
   const ids = [...fleet.members().map(m => m.id), ...fleet.removed()]
+  // An id, or a prefix of one, is what it says, whatever somebody calls a node.
+  if (ids.some(id => id === text || (text.length >= 6 && id.startsWith(text.toLowerCase())))) return resolvePrefix(text, ids, 'node')
   const named = ids.filter(id => fleet.node(id)?.name === text && fleet.isMember(id))
   const [only] = named
   if (named.length > 1) throw new ShoalError('AMBIGUOUS', `${named.length} nodes are named ${text}; use the id`)

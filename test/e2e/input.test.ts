@@ -91,8 +91,6 @@ void t.test('bad input gets an error with a code and changes nothing', { timeout
     ['a node that there is not', ['rollout', 'start', 'till@2.0.0', '--only', id52], 'NOT_FOUND'],
     ['a rollout that there is not', ['rollout', 'pause', id52], 'NOT_FOUND'],
     ['a wrong passphrase', ['rollout', 'start', 'till@2.0.0'], 'BAD_PASSPHRASE', wrong],
-    ['a wrong passphrase for an invite', ['invite'], 'BAD_PASSPHRASE', wrong],
-    ['an operator without a key', ['invite', '--operator', 'nobody'], 'NO_OPERATOR_KEY'],
     ['a key file that is none', ['invite', '--key', file('key.json', '{}')], 'BAD_REQUEST'],
     ['a removal of nobody', ['nodes', 'remove', id52, '--reason', 'x', '--yes'], 'NOT_FOUND'],
     ['a peer that does not answer', ['peers', 'add', '127.0.0.1:1'], 'NO_NODE'],

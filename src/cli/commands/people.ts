@@ -1,15 +1,17 @@
 /** People and keys: operators list, add, remove, export; keys kit. Each change is the next version of the root, signed by an admin. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { asOneOf, parseOperatorName, ShoalError } from '../../model/index.ts'
+import { asOneOf, parseEnvelope, parseJson, parseOperatorName, ShoalError } from '../../model/index.ts'
 import { removeTree, renameDurable, writeDurable } from '../../slots/index.ts'
 import { NodeStore } from '../../store/index.ts'
 import {
   makeRoot,
+  maxKept,
   newOperatorKey,
   newPassphrase,
   type Person,
   roles,
+  sha256,
   spareAdminsOf,
   trustChain,
   trustNextRoot,
@@ -43,6 +45,7 @@ async function trustedRoot(context: Context): Promise<TrustedRoot> {
 
 interface Change {
   readonly people?: readonly Person[]
+  readonly retired?: TrustedRoot['retired']
   readonly spareAdmins?: ReturnType<typeof spareAdminsOf>
 }
 
@@ -52,8 +55,8 @@ async function nextRoot(context: Context, key: LockedKey, root: TrustedRoot, cha
   const admins = [...root.people.filter(p => p.role === 'admin'), ...spareAdmins]
   if (!admins.some(each => each.keyid === key.keyid))
     throw new ShoalError('NOT_ALLOWED', `${key.name} is no admin of fleet ${root.fleetName}`)
-  const { version, fleetName, people, caPin, thresholds } = root
-  const text = makeRoot({ version: version + 1, fleetName, people, caPin, thresholds, spareAdmins, ...change }, [await key.open()])
+  const { version, fleetName, people, retired, caPin, thresholds } = root
+  const text = makeRoot({ version: version + 1, fleetName, people, retired, caPin, thresholds, spareAdmins, ...change }, [await key.open()])
   trustNextRoot(text, root)
   await context.api().post('root', { root: text })
 }
@@ -94,6 +97,20 @@ async function add(context: Context, args: Args): Promise<Outcome> {
   }
 }
 
+/** What stands of a person's documents: removals first, then the newest orders with their releases, as many as a root can name. */
+function standing(context: Context, keyid: string): TrustedRoot['retired'][number]['keeps'] {
+  const store = new NodeStore(context.paths.db)
+  try {
+    const rank = ['removal', 'order', 'release', 'control']
+    const facts = store.facts().filter(f => f.owner === keyid && rank.includes(f.kind))
+    const sorted = facts.toSorted((a, b) => rank.indexOf(a.kind) - rank.indexOf(b.kind) || b.version - a.version)
+    const digests = sorted.map(f => sha256(Buffer.from(parseEnvelope(parseJson(f.body, f.kind)).payload, 'base64')))
+    return digests.slice(0, maxKept)
+  } finally {
+    store.close()
+  }
+}
+
 async function remove(context: Context, args: Args): Promise<Outcome> {
   const name = args.need(0, 'name')
   const key = findKey(context, args)
@@ -103,7 +120,9 @@ async function remove(context: Context, args: Args): Promise<Outcome> {
     throw new ShoalError('NOT_FOUND', `there is no operator ${name}; there are ${root.people.map(p => p.name).join(', ')}`)
   if (!people.some(p => p.role === 'admin')) throw new ShoalError('LAST_ADMIN', `${name} is the last admin of fleet ${root.fleetName}`)
   await confirm(context, args.has('yes'), [`Removes ${name} from fleet ${root.fleetName}: what ${name} signs counts no more.`], 'Remove?')
-  await nextRoot(context, key, root, { people })
+  const { generation } = parseFleet(await context.api().get('fleet'))
+  const gone = root.people.filter(p => p.name === name).map(p => ({ ...p, until: generation, keeps: standing(context, p.keyid) }))
+  await nextRoot(context, key, root, { people, retired: [...root.retired, ...gone] })
   await removeTree(join(context.paths.operators, `${name}.json`))
   return { document: { name }, text: [`${name} is no operator any more`] }
 }
