@@ -1,7 +1,7 @@
 /** Publishing: zips become one signed release per name and version, with a package for each platform; then the node is given the bytes. */
-import { readFile } from 'node:fs/promises'
+import { access } from 'node:fs/promises'
 import { type Digest, type Manifest, type PackageRef, type Release, ShoalError, systemCodeOf, type FleetId } from '../model/index.ts'
-import { blockmapOf, formatBlockmap, judgePackage, sha256Hex } from '../packages/index.ts'
+import { inspectPackage, sha256Hex } from '../packages/index.ts'
 import { parseFleet, parseMade, parseReleases, type ReleaseAnswer } from './answers.ts'
 import type { Context } from './context.ts'
 import { type LockedKey, personOf, sign } from './signing.ts'
@@ -12,17 +12,15 @@ export interface ReadPackage {
   readonly ref: PackageRef
 }
 
-/** Reads and judges a zip. @throws ShoalError NOT_FOUND, NOT_A_ZIP, PACKAGE_REJECTED */
+/** Reads and judges a zip with all that is in it: what is signed must be what nodes take. @throws ShoalError NOT_FOUND, NOT_A_ZIP, PACKAGE_REJECTED */
 export async function readPackage(file: string): Promise<ReadPackage> {
-  let bytes: Buffer
   try {
-    bytes = await readFile(file)
+    await access(file)
   } catch (cause) {
     throw new ShoalError('NOT_FOUND', `${file}: cannot be read (${systemCodeOf(cause) ?? 'unreadable'})`, { cause })
   }
-  const judged = judgePackage(bytes)
-  const blockmap = sha256Hex(formatBlockmap(blockmapOf(bytes, judged)))
-  return { file, manifest: judged.manifest, ref: { digest: sha256Hex(bytes), size: bytes.length, blockmap } }
+  const { manifest, digest, size, blockmapText } = await inspectPackage(file)
+  return { file, manifest, ref: { digest, size, blockmap: sha256Hex(blockmapText) } }
 }
 
 /** One release of the packages of one name and version. @throws ShoalError USAGE if they are not one release */

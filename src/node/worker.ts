@@ -33,6 +33,10 @@ type Init = Extract<ToWorker, { t: 'init' }>
 
 /** ms that the app may take to end what lasts when the node parks. */
 const drainMs = 2000
+/** ms in which a request must have arrived whole; an upload may come over a thin line. */
+const usualMs = 300_000
+const uploadMs = 3_600_000
+const uploadPath = '/_shoal/api/v1/packages'
 /** ms that a leave waits for its last fact to reach somebody. */
 const farewellMs = 1500
 
@@ -118,6 +122,7 @@ export class Worker {
       fleetDomain: `${home.fleet}.shoal`,
       certificates: { node: { key: home.key.key, cert: home.certPem }, ca: [home.caPem], web: home.web },
       ticketKeys: Buffer.from(init.ticketKeys, 'base64'),
+      requestMs: req => (req.url === uploadPath ? uploadMs : usualMs),
       onRequest: (req, res, who) => this.#web?.onRequest(req, res, who),
       onUpgrade: (req, socket, head, who) => this.#web?.onUpgrade(req, socket, head, who),
       report: (error, what) => this.#o.log('listener', { what, error: messageOf(error) }),

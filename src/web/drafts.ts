@@ -6,6 +6,7 @@ import {
   asBoolean,
   asInteger,
   asString,
+  type Digest,
   type Fields,
   type NodeId,
   type Order,
@@ -15,7 +16,7 @@ import {
   type Plan,
   ShoalError,
 } from '../model/index.ts'
-import { type Candidate, defaultWaves, isNewer, type KnownRelease, makePlan, parseWindow } from '../rollout/index.ts'
+import { type Candidate, defaultWaves, type KnownRelease, makePlan, parseWindow } from '../rollout/index.ts'
 import { sha256 } from '../trust/index.ts'
 import { findNode } from './names.ts'
 import type { WebServices } from './services.ts'
@@ -107,12 +108,23 @@ export class Drafts {
     })
     if (to !== null) return this.#named(`${newest.order.name}@${to}`)
     const isDone = (o: (typeof orders)[number]): boolean => ['completed', 'completed-with-exceptions'].includes(this.#views.state(o))
-    const earlier = orders.find(o => isNewer(newest, o) && o.order.release !== newest.order.release && isDone(o))
+    // The last one that was confirmed; if that is what runs everywhere, the one before it.
+    const earlier = orders.find(o => isDone(o) && !this.#runsEverywhere(o.order.release))
     const release = earlier === undefined ? undefined : this.#s.replica.book.release(earlier.order.release)
     if (earlier === undefined || release === undefined) {
       throw new ShoalError('NO_EARLIER_RELEASE', `no release was confirmed before ${newest.order.name}@${newest.order.version}`)
     }
     return { document: earlier.order.release, release }
+  }
+
+  #runsEverywhere(document: Digest): boolean {
+    const release = this.#s.replica.book.release(document)
+    const digests = Object.values(release?.packages ?? {}).map(p => p.digest)
+    const members = this.#s.replica.fleet
+      .members()
+      .filter(m => !this.#views.isLost(m.id))
+      .map(m => this.#views.status(m.id)?.app?.digest)
+    return members.every(running => running === undefined || digests.includes(running))
   }
 
   #nodes(f: Fields, key: string): readonly NodeId[] {

@@ -13,8 +13,7 @@ void t.test('five nodes: deploy at any node, bad releases stop at the canary', {
       identities,
       'identity and config.json are byte-identical',
     )
-    for (const node of fleet.nodes)
-      t.equal(node.file('instance/data/starts.txt').replace(starts, '').replaceAll(`${version}\n`, ''), '', 'data as the app left it')
+    for (const node of fleet.nodes) t.ok(node.file('instance/data/starts.txt').startsWith(starts), 'data as the app left it')
     await fleet.linked()
   }
 

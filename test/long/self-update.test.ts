@@ -2,8 +2,8 @@ import { cpSync, mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSy
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { contents, makeApp, must, shoal, TestFleet, type TestNode, until } from './fleet.ts'
-import { type Edits, repack, withoutNode } from './repack.ts'
+import { contents, makeApp, must, shoal, TestFleet, type TestNode, until } from '../e2e/fleet.ts'
+import { type Edits, repack, withoutNode } from '../e2e/repack.ts'
 
 /** A copy of this checkout with a short probation; dependencies are shared. */
 function copyOfCheckout(dir: string, version: string): string {
