@@ -1,57 +1,120 @@
 /**
- * The app's data across a migration: copied before, put back when the node goes back. Both workers are out of it while this runs, so plain
- * copies are consistent; where the file system can, they are reflinks. What the new release wrote is kept beside, never thrown away.
+ * One migration's folder in backups/: `before` is data/ as it was, `after` is what the new release made of it, if the node went back. Each try has
+ * a folder of its own, so what is in it says how far that try came; nothing is copied on the way back, so that a full disk cannot stop it. Nobody
+ * has data/ open while this runs.
  */
-import { constants } from 'node:fs'
-import { cp, mkdir, rename, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
-import { messageOf, ShoalError, systemCodeOf } from '../model/index.ts'
+import { randomBytes } from 'node:crypto'
+import { existsSync, readdirSync, rmdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { explained, type TreeDisk } from './disk.ts'
+import { maxNameLength } from './limits.ts'
+import { copyTree, exists, followed, moveContents, namesIn } from './tree.ts'
 
-/** Where snapshots and what was put aside lie: instance/backups. */
+/** Where data and snapshots lie: instance/data and instance/backups. */
 export interface SnapshotPlaces {
   readonly data: string
   readonly backups: string
 }
 
-const exists = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false,
-  )
-
-const copyTree = (from: string, to: string): Promise<void> =>
-  cp(from, to, { recursive: true, errorOnExist: true, force: false, preserveTimestamps: true, mode: constants.COPYFILE_FICLONE })
-
 /**
- * Copies data/ to backups/<id>. A copy that was cut has another name and is not taken for one.
- * @throws ShoalError DISK_FULL
+ * whole: the snapshot is as it was made. begun: data/ is on its way back. done: it is back. gone: somebody removed the snapshot.
  */
-export async function snapshot(places: SnapshotPlaces, id: string): Promise<string> {
-  const target = join(places.backups, id)
-  if (await exists(target)) return target
-  const unfinished = join(places.backups, `.${id}.${process.pid}.${Date.now()}`)
-  await mkdir(places.backups, { recursive: true })
-  try {
-    await copyTree(places.data, unfinished)
-    await rename(unfinished, target)
-    return target
-  } catch (cause) {
-    if (systemCodeOf(cause) === 'ENOSPC') throw new ShoalError('DISK_FULL', `snapshot of ${places.data}: ${messageOf(cause)}`, { cause })
-    throw cause
-  }
+export type SnapshotState = 'whole' | 'begun' | 'done' | 'gone'
+
+/** `after` while it is being filled; there from the beginning, since a full disk has no room for a new folder. */
+const partName = 'after.part'
+const unfinishedPrefix = '.unfinished-'
+
+interface Folder {
+  readonly root: string
+  readonly before: string
+  readonly after: string
+  readonly part: string
 }
 
-/** Puts a snapshot back; what was in data/ goes to backups/<id>-aside. Cut in the middle, the next call finishes it. */
-export async function restore(places: SnapshotPlaces, id: string): Promise<void> {
-  const source = join(places.backups, id)
-  const aside = join(places.backups, `${id}-aside`)
-  const coming = join(places.backups, `.${id}-coming`)
-  if (!(await exists(coming))) {
-    const unfinished = `${coming}.${process.pid}.${Date.now()}`
-    await copyTree(source, unfinished)
-    await rename(unfinished, coming)
+const folderOf = ({ backups }: SnapshotPlaces, id: string): Folder => {
+  const root = join(backups, id)
+  return { root, before: join(root, 'before'), after: join(root, 'after'), part: join(root, partName) }
+}
+
+/** A name for one try, that no other try has. */
+export function snapshotId(name: string, from: number | null, to: number): string {
+  const safeName = name.replaceAll(/[^\w.@-]/g, '_').slice(0, maxNameLength)
+  return `${safeName}-${from ?? 'none'}-to-${to}-${randomBytes(6).toString('hex')}`
+}
+
+/** What the new release wrote, as people find it. */
+export const keptAt = (places: SnapshotPlaces, id: string): string => folderOf(places, id).after
+
+/**
+ * Copies data/ to backups/<id>/before. On the disk when it returns; cut, it leaves something that `sweep` removes.
+ * @throws ShoalError DISK_FULL
+ */
+export function takeSnapshot(places: SnapshotPlaces, id: string, disk: TreeDisk): Promise<void> {
+  return explained(`snapshot of ${places.data}`, async () => {
+    const { backups } = places
+    const unfinished = join(backups, `${unfinishedPrefix}${id}`)
+    await disk.makeFolder(unfinished)
+    await disk.makeFolder(join(unfinished, partName))
+    await copyTree((await followed(places.data)) ?? places.data, join(unfinished, 'before'), disk)
+    await disk.syncFolder(unfinished)
+    await disk.rename(unfinished, join(backups, id))
+    await disk.syncFolder(dirname(backups))
+  })
+}
+
+export async function snapshotState(places: SnapshotPlaces, id: string): Promise<SnapshotState> {
+  const { before, after, part } = folderOf(places, id)
+  const isAside = await exists(after)
+  if (!(await exists(before))) return isAside ? 'done' : 'gone'
+  return isAside || (await namesIn(part)).length > 0 ? 'begun' : 'whole'
+}
+
+/**
+ * Puts the snapshot back; what was in data/ is then in `after`. Cut in the middle, the next call goes on; it needs no space.
+ * @throws ShoalError DISK_FULL where data/ is on another disk than backups/
+ */
+export function putBack(places: SnapshotPlaces, id: string, disk: TreeDisk): Promise<void> {
+  return explained(`putting back ${places.data}`, async () => {
+    const { root, before, after, part } = folderOf(places, id)
+    if (!(await exists(before))) return
+    if (!(await exists(after))) {
+      await disk.makeFolder(part)
+      await moveContents(places.data, part, disk)
+      await disk.syncFolder(part)
+      await disk.rename(part, after)
+    }
+    await moveContents(before, places.data, disk)
+    await disk.syncFolder(places.data)
+    await disk.removeEmpty(before)
+    await disk.syncFolder(root)
+  })
+}
+
+/**
+ * The migration is confirmed: its snapshot stays as a backup, unless there was nothing in it, and is no longer one that `sweep` may
+ * take for an orphan.
+ */
+export function keepSnapshot(places: SnapshotPlaces, id: string): void {
+  const { root, before, part } = folderOf(places, id)
+  if (existsSync(part)) rmdirSync(part)
+  if (!existsSync(before) || readdirSync(before).length > 0) return
+  rmdirSync(before)
+  rmdirSync(root)
+}
+
+/** What the journal says to `sweep`; `isKnown`: it could be read. */
+interface Known {
+  readonly open: string | null
+  readonly isKnown: boolean
+}
+
+/** Removes copies that were cut, and those that were whole when everything died before the journal knew of them. */
+export async function sweep(places: SnapshotPlaces, { open, isKnown }: Known, disk: TreeDisk): Promise<void> {
+  for (const name of await namesIn(places.backups)) {
+    const { root, before, part } = folderOf(places, name)
+    const isOrphan = async (): Promise<boolean> =>
+      isKnown && name !== open && (await exists(before)) && (await exists(part)) && (await namesIn(part)).length === 0
+    if (name.startsWith(unfinishedPrefix) || (await isOrphan())) await disk.removeTree(root)
   }
-  if ((await exists(places.data)) && !(await exists(aside))) await rename(places.data, aside)
-  if (!(await exists(places.data))) await rename(coming, places.data)
-  await rm(coming, { recursive: true, force: true })
 }

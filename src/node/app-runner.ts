@@ -1,36 +1,15 @@
 /**
- * The user's app in this worker: imported before the node has anything, started when it becomes the node, closed when it parks. If the data
- * version rises, data/ is copied before migrate() and put back if the node goes back.
+ * The user's app in this worker: imported before the node has anything, started when it becomes the node, closed when it parks. Before it starts,
+ * the data room brings data/ to its version: migrated, or as it was before a newer one.
  */
 import { type AppModule, createHost, importApp, type Logger, migrateApp, type RunningApp, startApp } from '../app/index.ts'
-import { restore, snapshot } from '../data/index.ts'
-import {
-  asInteger,
-  asString,
-  type Config,
-  type Digest,
-  Fields,
-  type Manifest,
-  type NodeId,
-  parseJson,
-  type Running,
-  ShoalError,
-} from '../model/index.ts'
+import { heldData, isSame, prepareData, settleData } from '../data/index.ts'
+import { type Config, type Digest, type Manifest, messageOf, type NodeId, type Running, type SwitchTarget } from '../model/index.ts'
 import { type HomePaths, readSlotManifest, slotDir } from '../slots/index.ts'
+import type { Log } from './log.ts'
 
 /** ms that a migration may take; the trial's own deadline is shorter unless the app asks for more probation. */
 const migrateMs = 600_000
-
-/** What lies in data/. */
-interface DataRecord {
-  readonly name: string
-  readonly dataVersion: number
-}
-
-export interface Memory {
-  remembered(key: string): string | undefined
-  remember(key: string, value: string): void
-}
 
 export interface LoadedApp {
   readonly manifest: Manifest
@@ -46,17 +25,11 @@ export async function loadApp(home: string, digest: Digest): Promise<LoadedApp> 
   return { manifest, module, running: { name: manifest.name, version: manifest.version, digest } }
 }
 
-export function dataRecord(memory: Memory): DataRecord | null {
-  const text = memory.remembered('data')
-  if (text === undefined) return null
-  const f = new Fields(parseJson(text, 'data record'), 'data record')
-  return { name: f.get('name', asString), dataVersion: f.get('dataVersion', (v, w) => asInteger(v, w, 1)) }
-}
-
 export interface StartOptions {
   readonly app: LoadedApp
   readonly paths: HomePaths
-  readonly memory: Memory
+  /** The switch in whose probation it starts. */
+  readonly trial: SwitchTarget | null
   readonly config: Config
   readonly node: NodeId
   readonly log: Logger
@@ -67,8 +40,7 @@ export interface StartOptions {
  * @throws ShoalError MIGRATE_FAILED, DATA_NEWER, APP_START_FAILED, DISK_FULL
  */
 export async function runApp(o: StartOptions): Promise<RunningApp> {
-  await finishRestore(o)
-  await migrateData(o)
+  await prepareAppData(o)
   const { name, tags } = o.config
   const host = await createHost({
     dataDir: o.paths.data,
@@ -81,34 +53,37 @@ export async function runApp(o: StartOptions): Promise<RunningApp> {
   return startApp(o.app.module, host)
 }
 
-/** A snapshot stands and its migration was never confirmed: this is the older release, so the data goes back to it. */
-async function finishRestore({ app, memory, paths }: StartOptions): Promise<void> {
-  const text = memory.remembered('migrating')
-  if (text === undefined || text === '') return
-  const f = new Fields(parseJson(text, 'migrating'), 'migrating')
-  if (f.integer('to') === app.manifest.dataVersion && f.string('app') === app.running.digest) return
-  await restore({ data: paths.data, backups: paths.backups }, f.string('id'))
-  memory.remember('migrating', '')
-}
-
-async function migrateData({ app, memory, paths, log }: StartOptions): Promise<void> {
+function prepareAppData({ app, paths, trial, log }: StartOptions): Promise<void> {
   const { name, dataVersion } = app.manifest
-  const held = dataRecord(memory)
-  const from = held?.name === name ? held.dataVersion : null
-  if (from !== null && from > dataVersion) throw new ShoalError('DATA_NEWER', `the data has version ${from}, ${name} knows ${dataVersion}`)
-  if (from === dataVersion || app.module.migrate === null) return
-  if (from !== null) {
-    const id = `before-${name.replaceAll('/', '_')}-${dataVersion}-${app.running.digest.slice(0, 8)}`
-    memory.remember('migrating', JSON.stringify({ id, to: dataVersion, app: app.running.digest }))
-    await snapshot({ data: paths.data, backups: paths.backups }, id)
-  }
-  await migrateApp(app.module, { dataDir: paths.data, from, to: dataVersion, log }, AbortSignal.timeout(migrateMs))
+  return prepareData({
+    paths,
+    app: { name, dataVersion, digest: app.running.digest },
+    trial,
+    migrate: from => migrateApp(app.module, { dataDir: paths.data, from, to: dataVersion, log }, AbortSignal.timeout(migrateMs)),
+    log: log.warn,
+  })
 }
 
-/** The release is proven: from now on data/ is of its version. */
-export function confirmData(memory: Memory, app: LoadedApp | null): void {
-  if (app === null) return
-  const record = JSON.stringify({ name: app.manifest.name, dataVersion: app.manifest.dataVersion })
-  if (memory.remembered('data') !== record) memory.remember('data', record)
-  if ((memory.remembered('migrating') ?? '') !== '') memory.remember('migrating', '')
+/** The release is proven: from now on data/ is of its version. What a full disk does not take is closed before the next switch. */
+export function confirmData(paths: HomePaths, log: Log): void {
+  try {
+    settleData(paths)
+  } catch (error) {
+    log('data.json not written', { error: messageOf(error) })
+  }
 }
+
+/**
+ * The switch as it may be asked for: both releases have data/ open at once only if the next one reads it as it is, and with another
+ * Shoal only if the app allows two of itself.
+ * @throws ShoalError DISK_FULL, before anything began
+ */
+export function safeSwitch(paths: HomePaths, target: SwitchTarget, running: LoadedApp | null): SwitchTarget {
+  settleData(paths)
+  if (target.handover === 'exclusive') return target
+  const isSafe = target.kind === 'shoal' ? running?.manifest.handover !== 'exclusive' : readsAsItIs(paths, target)
+  return isSafe ? target : { ...target, handover: 'exclusive' }
+}
+
+const readsAsItIs = (paths: HomePaths, { digest }: SwitchTarget): boolean =>
+  digest !== null && isSame(heldData(paths), readSlotManifest(slotDir(paths.home, digest)))

@@ -1,13 +1,12 @@
 /** What a preflight looks at: the machine and this node, before anything is fetched. */
 import { access, constants } from 'node:fs/promises'
+import { heldData, snapshotBytes } from '../data/index.ts'
 import type { Digest, NodeId, Running } from '../model/index.ts'
 import { type Condition, digestFor, type KnownOrder } from '../rollout/index.ts'
 import { freeBytes, type HomePaths, thisPlatform } from '../slots/index.ts'
-import { dataRecord, type Memory } from './app-runner.ts'
 
 export interface ConditionSource {
   readonly paths: HomePaths
-  readonly memory: Memory
   readonly self: NodeId
   readonly running: () => { readonly app: Running | null; readonly shoal: Running }
   readonly reserveMb: () => number
@@ -42,13 +41,16 @@ export function failedBefore(orders: readonly KnownOrder[], self: NodeId, except
 export async function conditionFor(known: KnownOrder, s: ConditionSource): Promise<Condition> {
   const { app, shoal } = s.running()
   const { paths } = s
+  const { release } = known
+  const snapshot = release?.kind === 'app' ? await snapshotBytes(paths, release) : 0
   return {
     platform: thisPlatform(),
     nodejs: process.versions.node,
     running: known.order.kind === 'app' ? app : shoal,
-    data: dataRecord(s.memory),
+    data: heldData(paths),
     freeBytes: await freeBytes(paths.instance),
-    reserveBytes: s.reserveMb() << 20,
+    // What the snapshot will take is not free for the package.
+    reserveBytes: s.reserveMb() * 2 ** 20 + snapshot,
     notWritable: await firstNotWritable([paths.instance, paths.packages, paths.slots, paths.data]),
     failedBefore: failedBefore(s.orders(), s.self, known),
     isHeld: false,

@@ -26,7 +26,7 @@ import { NodeStore } from '../store/index.ts'
 import { createPackageServer, fetchPackage, type PackageServer } from '../transfer/index.ts'
 import { factSigner } from '../trust/index.ts'
 import { EventLog, type LifeState } from '../web/index.ts'
-import { confirmData, runApp } from './app-runner.ts'
+import { confirmData, runApp, safeSwitch } from './app-runner.ts'
 import { conditionFor } from './condition.ts'
 import { advertised, protectedDigest } from './home.ts'
 import type { Log } from './log.ts'
@@ -129,7 +129,7 @@ export class NodeRuntime {
     this.say('node', '', this.about())
     this.saysHoldings()
     holdTestPackage(this.packages).catch((error: unknown) => this.#o.log('no test package', { error: String(error) }))
-    if (this.#o.trial === null) confirmData(this.store, this.#o.isSafe ? null : this.#o.app)
+    if (this.#o.trial === null) confirmData(this.#o.home.paths, this.#o.log)
     this.driver.start(this.#o.trial, last)
     this.status.say()
     this.#healthTimer = setInterval(() => void this.#lookAtHealth(), healthIntervalMs)
@@ -166,7 +166,7 @@ export class NodeRuntime {
 
   /** The supervisor ended a switch. A worker that took over in it has proven its data version too. */
   switched(last: LastSwitch): void {
-    if (last.result === 'confirmed') confirmData(this.store, this.#o.app)
+    if (last.result === 'confirmed') confirmData(this.#o.home.paths, this.#o.log)
     this.driver.switched(last)
   }
 
@@ -229,10 +229,10 @@ export class NodeRuntime {
   }
 
   async #startApp(): Promise<void> {
-    const { app, home, settings, isSafe, log } = this.#o
+    const { app, home, settings, isSafe, trial, log } = this.#o
     if (app === null || isSafe) return
     const config = settings.config
-    this.#app = await runApp({ app, paths: home.paths, memory: this.store, config, node: home.key.id, log: appLogger(log) })
+    this.#app = await runApp({ app, paths: home.paths, trial, config, node: home.key.id, log: appLogger(log) })
   }
 
   async #lookAtHealth(): Promise<void> {
@@ -309,7 +309,6 @@ export class NodeRuntime {
     const { home, settings, log } = this.#o
     const condition = {
       paths: home.paths,
-      memory: this.store,
       self: home.key.id,
       running: () => this.running(),
       reserveMb: () => settings.config.limits.reserveMb,
@@ -327,8 +326,9 @@ export class NodeRuntime {
         log: (event, fields) => log(event, fields),
       },
       requestSwitch: target => {
+        const safe = safeSwitch(home.paths, target, this.#o.app)
         this.rememberBefore()
-        this.#o.requestSwitch(target)
+        this.#o.requestSwitch(safe)
       },
       running: () => ({ app: this.#o.app?.running.digest ?? null, shoal: this.#o.shoal.digest }),
       hasPackage: digest => this.packages.has(digest),

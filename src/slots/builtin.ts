@@ -61,7 +61,9 @@ async function settle(staged: string, dir: string): Promise<void> {
 
 async function sourcesOf(programDir: string): Promise<readonly Source[]> {
   if (entryOf(programDir) === null) throw new ShoalError('HOME_DAMAGED', `${programDir}: has no src/entry.ts, so it is no program of Shoal`)
-  const own = ['package.json', 'LICENSE', 'README.md', 'bin/node', 'bin/node.exe', 'bin/LICENSE'].filter(path => existsSync(join(programDir, path)))
+  const own = ['package.json', 'LICENSE', 'README.md', 'bin/node', 'bin/node.exe', 'bin/LICENSE'].filter(path =>
+    existsSync(join(programDir, path)),
+  )
   const code = (await walk(join(programDir, 'src'))).map(path => `src/${path}`)
   const copied = [...own, ...code].map(path => ({ path, from: join(programDir, path), isLinked: path.startsWith('bin/') }))
   const modules = await modulesOf(programDir)

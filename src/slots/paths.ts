@@ -33,6 +33,8 @@ export interface HomePaths {
   /** The loader's only file: starts since the last `ready`. */
   readonly attempts: string
   readonly data: string
+  /** What lies in data/, and the migration that is not over. */
+  readonly dataJournal: string
   readonly backups: string
   readonly inbox: string
   readonly logs: string
@@ -74,6 +76,7 @@ export function homePaths(home: string): HomePaths {
     builtIn: join(slots, 'builtin'),
     attempts: join(slots, 'attempts'),
     data: join(instance, 'data'),
+    dataJournal: join(instance, 'data.json'),
     backups: join(instance, 'backups'),
     inbox: join(instance, 'inbox'),
     logs,

@@ -185,7 +185,8 @@ function checkWorker(turn: Turn, worker: Worker): void {
   else {
     turn.kill(worker)
     const isStarting = worker.stage === 'loading' || worker.stage === 'ready' || worker.stage === 'going'
-    if (stopping === null && mainId === worker.id && worker.stage !== 'leaving') strike(turn, isStarting ? limits.maxStrikes : limits.stallWeight, why)
+    if (stopping === null && mainId === worker.id && worker.stage !== 'leaving')
+      strike(turn, isStarting ? limits.maxStrikes : limits.stallWeight, why)
   }
 }
 

@@ -5,16 +5,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { parseArgs } from 'node:util'
-import {
-  type Code,
-  codeOf,
-  type Config,
-  type Current,
-  messageOf,
-  parseAddress,
-  parseDigest,
-  ShoalError,
-} from '../model/index.ts'
+import { type Code, codeOf, type Config, type Current, messageOf, parseAddress, parseDigest, ShoalError } from '../model/index.ts'
 import { type HomePaths, homePaths, readConfigFile, readCurrent } from '../slots/index.ts'
 import { Driver } from './driver.ts'
 import { checkKeyModes } from './key-modes.ts'

@@ -299,6 +299,8 @@ export interface AppTraits {
   /** Statements at the top of the module, in the factory, and the body of health(). */
   readonly onImport?: string
   readonly onStart?: string
+  /** More of the module, such as an exported migrate. */
+  readonly extraModule?: string
   readonly health?: string
   readonly engines?: string
   readonly probationSeconds?: number
@@ -322,6 +324,7 @@ export function makeApp(dir: string, traits: AppTraits): string {
     `import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 ${traits.onImport ?? ''}
+${traits.extraModule ?? ''}
 export default host => {
   appendFileSync(join(host.dataDir, 'starts.txt'), host.version + '\\n')
   ${traits.onStart ?? ''}

@@ -131,7 +131,7 @@ void t.test('current.json: none, written, damaged in all ways', async t => {
   writeFileSync(paths.currentCopy, '')
   t.throws(() => readCurrent(home), { code: 'HOME_DAMAGED' })
   writeFileSync(paths.builtIn, `${one}\n`)
-  t.same(readCurrent(home), builtInCurrent(one))
+  t.same(readCurrent(home), { ...builtInCurrent(one), state: 'safe' }, 'which app ran nobody knows')
   writeFileSync(paths.builtIn, 'no digest')
   t.throws(() => readCurrent(home), { code: 'HOME_DAMAGED' })
   t.throws(() => writeCurrent(home, current, { ...realDiskSync, writeNew: () => failing('ENOSPC') }), { code: 'DISK_FULL' })

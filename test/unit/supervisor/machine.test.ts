@@ -540,7 +540,7 @@ void t.test('a failure counts once, whether it was said, seen or made an end of'
   t.same(h.serving, [2])
   t.same(
     h.state.strikes.map(s => s.weight),
-    [1],
+    [2],
   )
   h.die(2)
   h.drain()

@@ -1,4 +1,5 @@
 /** Real processes: the real loader and supervisor around the fixture worker, over loopback. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { appendFileSync, chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
@@ -105,7 +106,13 @@ void t.test('no new connection is refused while releases come and go', async t =
   await node.line(/switch confirmed/)
   await askSwitch(url, target(addApp(home.dir, { version: '3.0.0', served: 'condemn' }), { attempt: 2 }))
   await node.line(/switch rolled-back/)
-  await askSwitch(url, target(addApp(home.dir, { version: '4.0.0' }), { attempt: 3, handover: 'overlap' }))
+  // Who has gone back may still be on its way to serve, and is refused then: like a node, ask until it is begun.
+  const next = target(addApp(home.dir, { version: '4.0.0' }), { attempt: 3, handover: 'overlap' })
+  const begun = node.line(/switch to app .* begun/, 3)
+  for (let isBegun = false; !isBegun; ) {
+    await askSwitch(url, next)
+    isBegun = await Promise.race([begun.then(() => true), sleep(200, false)])
+  }
   await node.line(/switch confirmed/, 2)
   while (!seen.has('4.0.0')) await ask(url).then(answer => seen.add(answer.app))
   load.isOn = false
@@ -279,6 +286,8 @@ void t.test('a start refuses what no slot would cure: port, key modes, config', 
   configure(JSON.stringify({ name: 'fixture', listen: `127.0.0.1:${port}` }))
   t.match(await refusal(), /^PORT_IN_USE: 127\.0\.0\.1:\d+/)
   configure('{ "name": "fix')
+  t.match(await refusal(), /config\.json was cut: put back from its copy/, 'nobody wrote it so')
+  configure('{ "name": 5 }')
   t.match(await refusal(), /^BAD_REQUEST: .*config\.json/)
   configure(JSON.stringify({ name: 'fixture', listen: '[::1]:0' }))
   mkdirSync(homePaths(home.dir).operators, { recursive: true })
@@ -379,7 +388,7 @@ void t.test('a current.json that is cut, empty or gone ends in its copy, then in
     t.equal(readCurrent(home.dir)?.app, app)
   }
   writeFileSync(paths.currentCopy, whole.slice(0, 90))
-  t.match(readCurrent(home.dir), { app: null, shoal: home.builtIn, builtIn: home.builtIn, state: 'good' })
+  t.match(readCurrent(home.dir), { app: null, shoal: home.builtIn, builtIn: home.builtIn, state: 'safe' })
   const node = boot(t, home, ['start'])
   t.match(await node.line(/^ready /), /app=none/)
 })

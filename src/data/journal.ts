@@ -1,0 +1,108 @@
+/**
+ * instance/data.json: what lies in data/, and the migration that is not over. A file of its own beside data/, since node.db may be
+ * an older one, or a copy in memory. It is written whole and durably; what cannot be read is inferred from the app that runs for good.
+ */
+import { readFileSync } from 'node:fs'
+import {
+  asInteger,
+  asOneOf,
+  asString,
+  type Current,
+  type Digest,
+  Fields,
+  messageOf,
+  type OrderId,
+  parseDigest,
+  parseJson,
+  parseOrderId,
+  systemCodeOf,
+} from '../model/index.ts'
+import { type HomePaths, readCurrent, readSlotManifest, slotDir } from '../slots/index.ts'
+import { maxJournalLength } from './limits.ts'
+
+/** Whose data it is, and of which version. */
+export interface Held {
+  readonly name: string
+  readonly dataVersion: number
+}
+
+/**
+ * snapshotted: the snapshot is durable and nobody knows how far migrate() came. migrated: it came to its end and that is durable.
+ * Then it is confirmed, or the snapshot goes back; either way the journal is closed.
+ */
+export interface Migration {
+  readonly id: string
+  readonly phase: 'snapshotted' | 'migrated'
+  /** The release whose migration it is, and the try. */
+  readonly app: Digest
+  readonly order: OrderId | null
+  readonly attempt: number
+  readonly to: Held
+}
+
+export interface DataJournal {
+  /** null: nothing that a release was proven on. */
+  readonly held: Held | null
+  readonly migration: Migration | null
+}
+
+export interface ReadJournal extends DataJournal {
+  /** null: read as written. Else why it was inferred. */
+  readonly inferred: string | null
+}
+
+export const isSame = (a: Held | null, b: Held): boolean => a?.name === b.name && a.dataVersion === b.dataVersion
+
+function parseHeld(value: unknown, where: string): Held {
+  const f = new Fields(value, where)
+  return { name: f.string('name', 300), dataVersion: f.get('dataVersion', (v, w) => asInteger(v, w, 1)) }
+}
+
+function parseMigration(value: unknown, where: string): Migration {
+  const f = new Fields(value, where)
+  return {
+    id: f.get('id', parseId),
+    phase: f.get('phase', (v, w) => asOneOf(v, w, ['snapshotted', 'migrated'])),
+    app: f.get('app', parseDigest),
+    order: f.maybe('order', parseOrderId, null),
+    attempt: f.integer('attempt', 0),
+    to: f.get('to', parseHeld),
+  }
+}
+
+/** It becomes a path. */
+function parseId(value: unknown, where: string): string {
+  const id = asString(value, where, 255)
+  return asOneOf(id, where, /^[\w@][\w.@-]*$/.test(id) ? [id] : ['the name of a folder'])
+}
+
+export const formatJournal = ({ held, migration }: DataJournal): string => `${JSON.stringify({ schema: 1, held, migration }, null, 2)}\n`
+
+/** @throws ShoalError BAD_REQUEST */
+export function parseJournal(text: string): DataJournal {
+  const f = new Fields(parseJson(text, 'data.json', maxJournalLength), 'data.json')
+  return { held: f.maybe('held', parseHeld, null), migration: f.maybe('migration', parseMigration, null) }
+}
+
+/** The app that was proven, or runs unproven for want of another: the one before, as long as a switch is being tried. */
+export const goodApp = (current: Current | null): Digest | null =>
+  (current?.state === 'trial' ? current.previous?.app : current?.app) ?? null
+
+export function readJournal(paths: HomePaths): ReadJournal {
+  try {
+    return { ...parseJournal(readFileSync(paths.dataJournal, 'utf8')), inferred: null }
+  } catch (error) {
+    const inferred = systemCodeOf(error) === 'ENOENT' ? 'there was none' : messageOf(error)
+    return { held: heldByApp(paths.home, goodApp(readCurrent(paths.home))), migration: null, inferred }
+  }
+}
+
+function heldByApp(home: string, app: Digest | null): Held | null {
+  if (app === null) return null
+  try {
+    const { name, dataVersion } = readSlotManifest(slotDir(home, app))
+    return { name, dataVersion }
+  } catch {
+    return null // Nothing is known then; a snapshot comes before whatever is done.
+  }
+}

@@ -1,0 +1,10 @@
+/** Limits of the data room. */
+
+/** Files that are copied or fsynced at once; more only fills the thread pool's queue. */
+export const filesAtOnce = 16
+/** What a file takes on a disk is a multiple of this, bytes. */
+export const blockBytes = 4096
+/** Characters of data.json; a real one has about 500. */
+export const maxJournalLength = 65_536
+/** Characters of an app's name in the name of a backup: a file's name may have 255 bytes. */
+export const maxNameLength = 80

@@ -1,0 +1,133 @@
+/**
+ * Folders as wholes: listed, copied so that the copy survives a power cut, moved, counted. Copies have the same bytes, modes, times and
+ * symbolic links; sockets and pipes are nobody's data and are left out. Nothing here knows what a migration is.
+ */
+import type { Stats } from 'node:fs'
+import { lstat, readdir, readlink, realpath } from 'node:fs/promises'
+import { join } from 'node:path'
+import { systemCodeOf } from '../model/index.ts'
+import type { TreeDisk } from './disk.ts'
+import { blockBytes, filesAtOnce } from './limits.ts'
+
+interface Entry {
+  /** Below the root; the root itself is ''. */
+  readonly path: string
+  readonly stats: Stats
+}
+
+export const exists = (path: string): Promise<boolean> =>
+  lstat(path).then(
+    () => true,
+    () => false,
+  )
+
+/** Where the folder really is, since `data/` may be a symbolic link; null: nowhere. */
+export async function followed(path: string): Promise<string | null> {
+  try {
+    return await realpath(path)
+  } catch (error) {
+    if (systemCodeOf(error) === 'ENOENT') return null
+    throw error
+  }
+}
+
+/** Names in a folder; none if it is not there. */
+export async function namesIn(path: string): Promise<readonly string[]> {
+  try {
+    return await readdir(path)
+  } catch (error) {
+    if (systemCodeOf(error) === 'ENOENT') return []
+    throw error
+  }
+}
+
+/** The root and all below it, folders before what is in them. */
+async function list(root: string): Promise<readonly Entry[]> {
+  const found: Entry[] = [{ path: '', stats: await lstat(root) }]
+  for (const { path, stats } of found) {
+    if (!stats.isDirectory()) continue
+    for (const name of await readdir(join(root, path))) {
+      const below = join(path, name)
+      found.push({ path: below, stats: await lstat(join(root, below)) })
+    }
+  }
+  return found
+}
+
+/** Runs `use` for each item, a few at once. After the first error no more begin; it is thrown when none is under way. */
+async function forEachAtOnce<T>(items: readonly T[], use: (item: T) => Promise<void>): Promise<void> {
+  const queue = items.values()
+  const errors: unknown[] = []
+  const lane = async (): Promise<void> => {
+    for (const item of queue) {
+      await use(item).catch((error: unknown) => errors.push(error))
+      if (errors.length > 0) return
+    }
+  }
+  await Promise.all(Array.from({ length: filesAtOnce }, lane))
+  if (errors.length > 0) throw errors[0]
+}
+
+/** Copies a file, or a folder with all in it; `to` must not exist. It is on the disk when this returns. */
+export async function copyTree(from: string, to: string, disk: TreeDisk): Promise<void> {
+  const entries = await list(from)
+  const folders = entries.filter(e => e.stats.isDirectory())
+  for (const { path } of folders) await disk.makeFolder(join(to, path))
+  await forEachAtOnce(
+    entries.filter(e => !e.stats.isDirectory()),
+    async ({ path, stats }) => {
+      const [source, target] = [join(from, path), join(to, path)]
+      if (stats.isSymbolicLink()) await disk.link(await readlink(source), target)
+      if (!stats.isFile()) return
+      await disk.copyFile(source, target)
+      await disk.setTimes(target, stats.atime, stats.mtime)
+      await disk.syncFile(target)
+    },
+  )
+  for (const { path, stats } of folders.toReversed()) {
+    await disk.syncFolder(join(to, path))
+    await disk.setMode(join(to, path), stats.mode & 0o7777)
+    await disk.setTimes(join(to, path), stats.atime, stats.mtime)
+  }
+}
+
+/**
+ * Moves all that is in one folder into another. Neither folder itself is touched, so `data/` may be a mount or a symbolic link. Cut in
+ * the middle, the next call goes on: what is still in `from` is at best a part in `to`.
+ */
+export async function moveContents(from: string, to: string, disk: TreeDisk): Promise<void> {
+  for (const name of await namesIn(from)) {
+    const [source, target] = [join(from, name), join(to, name)]
+    if (await exists(target)) await disk.removeTree(target)
+    try {
+      await disk.rename(source, target)
+    } catch (error) {
+      if (systemCodeOf(error) !== 'EXDEV') throw error
+      await copyTree(source, target, disk)
+      await disk.syncFolder(to)
+      await disk.removeTree(source)
+    }
+  }
+  await disk.syncFolder(from)
+}
+
+/** What was written below a folder is on the disk when this returns. */
+export async function syncTree(path: string, disk: TreeDisk): Promise<void> {
+  const root = await followed(path)
+  if (root === null) return
+  const entries = await list(root)
+  await forEachAtOnce(
+    entries.filter(e => e.stats.isFile()),
+    file => disk.syncFile(join(root, file.path)),
+  )
+  const folders = entries.filter(e => e.stats.isDirectory())
+  for (const folder of folders.toReversed()) await disk.syncFolder(join(root, folder.path))
+}
+
+/** Bytes that a copy takes, in whole blocks; 0 if there is nothing. */
+export async function treeBytes(path: string): Promise<number> {
+  const root = await followed(path)
+  if (root === null) return 0
+  const blocks = (await list(root)).map(({ stats }) => (stats.isFile() ? Math.ceil(stats.size / blockBytes) : 1))
+  return blocks.reduce((sum, each) => sum + each, 0) * blockBytes
+}
