@@ -126,7 +126,8 @@ function listening(turn: Turn, worker: Worker, said: Extract<FromWorker, { t: 'l
 function condemned(turn: Turn, worker: Worker, code: string, message: string): void {
   if (worker.stage === 'killed' || worker.stage === 'leaving') return
   noteFailure(turn, worker, code, message)
-  if (turn.state.trial?.newId === worker.id) goBack(turn, code, message, 'alive')
+  // Condemned on the way to serve, its app may still be writing: the old one must not open the data before that process has ended.
+  if (turn.state.trial?.newId === worker.id) goBack(turn, code, message, worker.stage === 'going' ? 'hung' : 'alive')
   else if (turn.state.mainId === worker.id) condemnMain(turn, worker, code, message)
   else turn.kill(worker)
 }
