@@ -13,7 +13,7 @@ import {
   parseJson,
   ShoalError,
 } from '../model/index.ts'
-import { type HomePaths, homePaths, writeDurable } from '../slots/index.ts'
+import { type HomePaths, homePaths, keepCopy, writeDurable } from '../slots/index.ts'
 import { type KeyAndCertificate, makeWebCertificate, type NodeKey, nodeOfCertificate, readNodeKey, sha256 } from '../trust/index.ts'
 import { X509Certificate } from 'node:crypto'
 
@@ -63,12 +63,12 @@ export function readConfig(home: string): Config {
 
 /** Settings of the running node; every change is on disk before it counts. */
 export class Settings {
-  readonly #path: string
+  readonly #paths: HomePaths
   #config: Config
   #last: Promise<unknown> = Promise.resolve()
 
-  constructor(path: string, config: Config) {
-    this.#path = path
+  constructor(paths: HomePaths, config: Config) {
+    this.#paths = paths
     this.#config = config
   }
 
@@ -84,9 +84,13 @@ export class Settings {
   }
 
   async #change(edit: (config: Config) => Config): Promise<void> {
-    const before = parseConfig(parseJson(read(this.#path), this.#path))
-    const next = parseConfig(edit(before), this.#path)
-    if (formatConfig(next) !== formatConfig(before)) await writeDurable(this.#path, formatConfig(next))
+    const path = this.#paths.config
+    const before = parseConfig(parseJson(read(path), path))
+    const next = parseConfig(edit(before), path)
+    if (formatConfig(next) !== formatConfig(before)) {
+      await writeDurable(path, formatConfig(next))
+      keepCopy(this.#paths, formatConfig(next))
+    }
     this.#config = next
   }
 }

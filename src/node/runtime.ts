@@ -5,19 +5,22 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Logger, RunningApp } from '../app/index.ts'
+import type { RunningApp } from '../app/index.ts'
 import type { Mesh, MeshNews } from '../mesh/index.ts'
 
 import {
+  codeOf,
   type Digest,
   type Fact,
+  type Health,
   type LastSwitch,
+  messageOf,
   type NodeBody,
   type NodeId,
-  parseJson,
   parseNodeId,
-  asArray,
   type Running,
+  ShoalError,
+  type SwitchTarget,
 } from '../model/index.ts'
 import { holdTestPackage, PackageStore, testPackage, unpackPackage } from '../packages/index.ts'
 import { Replica, RolloutDriver, StatusBoard } from '../rollout/index.ts'
@@ -27,20 +30,23 @@ import { createPackageServer, fetchPackage, type PackageServer } from '../transf
 import { factSigner } from '../trust/index.ts'
 import { EventLog, type LifeState } from '../web/index.ts'
 import { confirmData, runApp, safeSwitch } from './app-runner.ts'
+import { type Before, fairVerdict, recallBefore, rememberBefore } from './before.ts'
 import { conditionFor } from './condition.ts'
+import { HealthWatch } from './health-watch.ts'
 import { advertised, protectedDigest } from './home.ts'
-import type { Log } from './log.ts'
+import { appLogger } from './log.ts'
+import { lastConfirmed } from './lost-pointer.ts'
+import { Mending } from './mending.ts'
 import { openMesh } from './mesh.ts'
+import { lenient, type OpenedStore, openStore, Unsaved } from './node-db.ts'
 import { PeerHttp } from './peer-http.ts'
 import { keepRoom } from './room.ts'
 import { Reachability } from './reach.ts'
 import type { RuntimeOptions } from './runtime-options.ts'
 import { proveSelfUpdate } from './self-proof.ts'
 
-/** ms between two looks at the app's health outside a probation. */
-const healthIntervalMs = 5000
-/** Consecutive failures after which the node says that it is degraded. */
-const illAfter = 2
+/** ms between tries to write to a disk that refused. */
+const writeAgainMs = 3000
 
 export class NodeRuntime {
   readonly store: NodeStore
@@ -55,34 +61,37 @@ export class NodeRuntime {
   readonly sign: (fact: Omit<Fact, 'sig'>) => Fact
   readonly #o: RuntimeOptions
   readonly #http: PeerHttp
+  readonly #mending: Mending
+  readonly #unsaved: Unsaved
+  readonly #watch: HealthWatch
   #app: RunningApp | null = null
-  #healthTimer: NodeJS.Timeout | null = null
-  #illness = 0
+  #writeTimer: NodeJS.Timeout | null = null
   #life: LifeState = 'starting'
 
-  /** @throws ShoalError APP_START_FAILED, MIGRATE_FAILED, DATA_NEWER, DISK_FULL */
+  /** @throws ShoalError APP_START_FAILED, MIGRATE_FAILED, DATA_NEWER, DISK_FULL, DB_LOCKED */
   static async open(o: RuntimeOptions): Promise<NodeRuntime> {
     const { paths } = o.home
     const reserveBytes = o.settings.config.limits.reserveMb << 20
     const packages = await PackageStore.open({ dir: paths.packages, inbox: paths.inbox, reserveBytes })
-    const store = new NodeStore(paths.db)
-    const runtime = new NodeRuntime(o, store, packages)
+    const opened = openStore(paths.db, o.trial === null, o.log)
+    const runtime = new NodeRuntime(o, opened, packages)
     try {
       await runtime.#startApp()
       return runtime
     } catch (error) {
-      store.close()
+      opened.store.close()
       throw error
     }
   }
 
-  private constructor(o: RuntimeOptions, store: NodeStore, packages: PackageStore) {
+  private constructor(o: RuntimeOptions, { store, epoch }: OpenedStore, packages: PackageStore) {
     this.#o = o
     this.store = store
     this.packages = packages
+    this.#unsaved = new Unsaved(store, o.log)
     this.sign = factSigner(o.home.key.key)
-    const epoch = store.raiseEpoch()
-    this.replica = new Replica({ self: o.home.key.id, epoch, sign: this.sign, store, now: () => performance.now() }, o.home.fleet)
+    const facts = lenient(store, o.log)
+    this.replica = new Replica({ self: o.home.key.id, epoch, sign: this.sign, store: facts, now: () => performance.now() }, o.home.fleet)
     this.events = new EventLog(epoch * 1_000_000)
     this.reach = new Reachability(
       this.replica,
@@ -94,11 +103,13 @@ export class NodeRuntime {
     this.mesh = openMesh(this.replica, o, news => this.#onNews(news))
     this.status = new StatusBoard({
       running: () => this.running(),
-      health: () => (o.isSafe ? 'safe-mode' : this.#illness >= illAfter ? 'degraded' : 'ok'),
+      health: () => this.#health,
       publish: body => this.say('status', '', body),
       wallNow: () => new Date(),
     })
     this.driver = this.#makeDriver()
+    this.#watch = this.#makeWatch()
+    this.#mending = this.#makeMending()
   }
 
   get app(): RunningApp | null {
@@ -107,6 +118,17 @@ export class NodeRuntime {
 
   get life(): LifeState {
     return this.#life
+  }
+
+  get #health(): Health {
+    if (this.#isWithoutApp) return 'safe-mode'
+    const isIll = this.#watch.isDegraded || this.store.isCopy || this.#unsaved.count > 0 || this.#mending.hasDamage
+    return isIll ? 'degraded' : 'ok'
+  }
+
+  /** There should be an app, and there is none. */
+  get #isWithoutApp(): boolean {
+    return this.#o.isSafe || (this.#o.app !== null && this.#app === null)
   }
 
   running(): { readonly app: Running | null; readonly shoal: Running } {
@@ -122,17 +144,27 @@ export class NodeRuntime {
     return [...new Set([...pinned, ...(this.replica.fleet.node(peer)?.addresses ?? [])])]
   }
 
-  /** Begins to speak: links, facts about itself, orders. */
+  /** Begins to speak: links, facts about itself, orders. Whose epoch is not on disk is silent until a worker takes over that has it there. */
   start(last: LastSwitch | null): void {
-    this.#life = this.#o.isSafe ? 'safe-mode' : 'ok'
+    this.#life = this.#isWithoutApp ? 'safe-mode' : 'ok'
+    const { slots, isAppDamaged, log } = this.#o
+    if (this.#life === 'safe-mode') log('alarm', { alarm: 'safe mode: the app stays out', ...slots, isAppDamaged })
+    if (this.store.isCopy) this.#writeTimer = setInterval(() => this.#lookForDisk(), writeAgainMs)
+    else this.#speak(last)
+  }
+
+  #speak(last: LastSwitch | null): void {
     this.mesh.start(`${this.replica.epoch}.${randomBytes(8).toString('hex')}`)
     this.say('node', '', this.about())
     this.saysHoldings()
     holdTestPackage(this.packages).catch((error: unknown) => this.#o.log('no test package', { error: String(error) }))
     if (this.#o.trial === null) confirmData(this.#o.home.paths, this.#o.log)
-    this.driver.start(this.#o.trial, last)
+    this.driver.start(this.#o.trial, last === null ? null : fairVerdict(last, this.before()))
     this.status.say()
-    this.#healthTimer = setInterval(() => void this.#lookAtHealth(), healthIntervalMs)
+    this.#watch.start()
+    this.#writeTimer = setInterval(() => this.#unsaved.saveAgain() && this.status.say(), writeAgainMs)
+    if (this.#o.trial === null) this.#mending.start()
+    if (this.#o.isSafe && this.#o.slots.app === null) this.#goOnWithoutPointer()
   }
 
   about(left = false): NodeBody {
@@ -150,12 +182,18 @@ export class NodeRuntime {
 
   /** Says a fact of this node's own, unless it is what was said last. */
   say(kind: string, name: string, body: unknown, durable = false): void {
+    if (this.store.isCopy) return
     const fact = this.replica.own(kind, name, body)
     if (fact !== null) this.publish([fact], durable)
   }
 
+  /** @throws ShoalError DISK_FULL, DB_LOCKED: what must not be forgotten was not said to anybody then */
   readonly publish = (facts: readonly Fact[], durable: boolean): void => {
-    if (facts.length > 0) this.mesh.publish(facts, durable)
+    if (facts.length === 0) return
+    if (this.store.isCopy) throw new ShoalError('DISK_FULL', 'node.db cannot be written: the node is silent until it can')
+    // The mesh has it stored too, but goes on if that fails.
+    if (durable) this.store.saveFacts(facts, true)
+    this.mesh.publish(facts, durable)
   }
 
   saysHoldings(): void {
@@ -166,33 +204,22 @@ export class NodeRuntime {
 
   /** The supervisor ended a switch. A worker that took over in it has proven its data version too. */
   switched(last: LastSwitch): void {
+    this.#watch.trialEnded()
     if (last.result === 'confirmed') confirmData(this.#o.home.paths, this.#o.log)
-    this.driver.switched(last)
+    this.driver.switched(fairVerdict(last, this.before()))
   }
 
   acceptLink(req: IncomingMessage, socket: Socket, head: Buffer, peer: NodeId): void {
     this.mesh.accept(req, socket, head, peer)
   }
 
-  /** What the next worker has to compare with. */
-  rememberBefore(): void {
-    this.store.remember(
-      'before',
-      JSON.stringify({ protected: protectedDigest(this.#o.home.paths), linked: this.linked(), isIll: this.#illness > 0 }),
-    )
-  }
-
   /** This node itself wrote config.json: the change is meant, also in the middle of a switch. */
   configChanged(): void {
-    const { isIll, linked } = this.before()
-    this.store.remember('before', JSON.stringify({ protected: protectedDigest(this.#o.home.paths), linked, isIll }))
+    rememberBefore(this.store, { ...this.before(), protected: protectedDigest(this.#o.home.paths) })
   }
 
-  before(): { readonly protected: string; readonly linked: readonly NodeId[]; readonly isIll: boolean } {
-    const text = this.store.remembered('before')
-    const value = text === undefined ? {} : (parseJson(text, 'before') as { protected?: string; linked?: unknown; isIll?: boolean })
-    const linked = asArray(value.linked ?? [], 'before.linked', 20_000).map(id => parseNodeId(id))
-    return { protected: value.protected ?? '', linked, isIll: value.isIll ?? false }
+  before(): Before {
+    return recallBefore(this.store)
   }
 
   /** This version of Shoal does one update, or throws why it cannot. */
@@ -212,7 +239,9 @@ export class NodeRuntime {
   /** No more orders and links; the database is open until `close`, for what is still in flight. */
   quiet(): void {
     this.#life = 'draining'
-    if (this.#healthTimer !== null) clearInterval(this.#healthTimer)
+    if (this.#writeTimer !== null) clearInterval(this.#writeTimer)
+    this.#watch.stop()
+    this.#mending.stop()
     this.driver.stop()
     this.mesh.park()
   }
@@ -232,24 +261,39 @@ export class NodeRuntime {
     const { app, home, settings, isSafe, trial, log } = this.#o
     if (app === null || isSafe) return
     const config = settings.config
-    this.#app = await runApp({ app, paths: home.paths, trial, config, node: home.key.id, log: appLogger(log) })
+    try {
+      this.#app = await runApp({ app, paths: home.paths, trial, config, node: home.key.id, log: appLogger(log) })
+    } catch (error) {
+      // Where the disk takes nothing, an app that needs it is no bad app: 503 until the disk is back.
+      if (!this.store.isCopy) throw error
+      log('alarm', { alarm: 'the app does not start while the disk refuses', code: codeOf(error), message: messageOf(error) })
+    }
   }
 
-  async #lookAtHealth(): Promise<void> {
-    if (this.#app === null) return
-    const was = this.#illness >= illAfter
-    const isIll = await this.#app.health().then(
-      () => false,
-      () => true,
-    )
-    this.#illness = isIll ? this.#illness + 1 : 0
-    if (was !== this.#illness >= illAfter && this.#life === 'ok') this.status.say()
+  /** The node goes by a copy of node.db: as soon as the disk takes writes, a worker that has the real one takes over. */
+  #lookForDisk(): void {
+    if (NodeStore.isWritable(this.#o.home.paths.db)) this.#o.giveUp('DISK_FULL', 'node.db takes writes again')
+  }
+
+  /** current.json is lost: back to the app that this node confirmed last; without one there is nothing to be careful about. */
+  #goOnWithoutPointer(): void {
+    const target = lastConfirmed(this.replica.orders(), this.replica.self)
+    this.#o.log('alarm', { alarm: 'current.json was lost', app: target?.digest ?? null })
+    if (target === null) this.#o.giveUp('SLOT_DAMAGED', 'current.json was lost; this node never confirmed an app')
+    else if (target.digest !== null && this.#isStaged(target.digest)) this.#requestSwitch(target)
+  }
+
+  #requestSwitch(target: SwitchTarget): void {
+    const safe = safeSwitch(this.#o.home.paths, target, this.#o.app)
+    const isIll = this.#watch.isIll || this.#isWithoutApp
+    rememberBefore(this.store, { protected: protectedDigest(this.#o.home.paths), linked: this.linked(), isIll })
+    this.#o.requestSwitch(safe)
   }
 
   #onNews(news: MeshNews): void {
     switch (news.t) {
       case 'store':
-        this.store.saveFacts(news.facts, news.durable)
+        this.#unsaved.save(news.facts, news.durable)
         return
       case 'changed':
         this.#learned(news.facts)
@@ -325,11 +369,7 @@ export class NodeRuntime {
         stage: (digest, signal) => this.#stage(digest, signal),
         log: (event, fields) => log(event, fields),
       },
-      requestSwitch: target => {
-        const safe = safeSwitch(home.paths, target, this.#o.app)
-        this.rememberBefore()
-        this.#o.requestSwitch(safe)
-      },
+      requestSwitch: target => this.#requestSwitch(target),
       running: () => ({ app: this.#o.app?.running.digest ?? null, shoal: this.#o.shoal.digest }),
       hasPackage: digest => this.packages.has(digest),
       isStaged: digest => this.#isStaged(digest),
@@ -346,6 +386,39 @@ export class NodeRuntime {
       now: () => performance.now(),
       wallNow: () => new Date(),
     })
+  }
+
+  #makeWatch(): HealthWatch {
+    return new HealthWatch(
+      {
+        health: () => this.#app?.health() ?? Promise.resolve(),
+        changed: () => this.status.say(),
+        hopeless: why => this.#o.giveUp('APP_UNHEALTHY', why),
+      },
+      this.#o.trial !== null,
+    )
+  }
+
+  #makeMending(): Mending {
+    const { home, slots, isAppDamaged, giveUp, log } = this.#o
+    return new Mending({
+      home: home.paths.home,
+      slots,
+      isAppDamaged,
+      packages: this.packages,
+      fetch: (digest, signal) => this.#fetchAgain(digest, signal),
+      holdingsChanged: () => this.saysHoldings(),
+      mended: message => giveUp('SLOT_DAMAGED', message),
+      log,
+    })
+  }
+
+  async #fetchAgain(digest: Digest, signal: AbortSignal): Promise<boolean> {
+    const refs = this.replica.book.releases().flatMap(({ release }) => Object.values(release.packages))
+    const ref = refs.find(each => each.digest === digest)
+    if (ref === undefined || this.linked().length === 0) return false
+    await this.#fetch(ref, signal)
+    return true
   }
 
   #isStaged(digest: Digest): boolean {
@@ -381,12 +454,4 @@ export class NodeRuntime {
     await keepRoom(home, this.replica, this.packages, digest)
     await unpackPackage(this.packages.path(digest), slotDir(home, digest), { expect: digest, signal })
   }
-}
-
-const appLogger = (log: Log): Logger => {
-  const at =
-    (level: string) =>
-    (fields: Readonly<Record<string, unknown>>, event: string): void =>
-      log(event, { level, app: true, ...fields })
-  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
 }

@@ -3,7 +3,7 @@
  * itself during its probation it tells the supervisor, which decides. It holds nothing before `go` and after `park`.
  */
 import { randomBytes } from 'node:crypto'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { connect } from 'node:tls'
 import {
   type Address,
@@ -28,6 +28,7 @@ import type { Log } from './log.ts'
 import { NodeRuntime } from './runtime.ts'
 import { Rehearsal } from './self-proof.ts'
 import { webServices } from './services.ts'
+import { mendIfDamaged } from './slot-care.ts'
 
 type Init = Extract<ToWorker, { t: 'init' }>
 
@@ -54,6 +55,8 @@ export class Worker {
   #init: Init | null = null
   #home: Home | null = null
   #app: LoadedApp | null = null
+  /** The app's slot is damaged and could not be mended from what is here. */
+  #isAppDamaged = false
   #shoal: Running | null = null
   #listener: Listener | null = null
   #web: Web | null = null
@@ -111,7 +114,11 @@ export class Worker {
     const hosts = [...new Set([...advertised(config).map(a => parseAddress(a).host), ...config.hosts, 'localhost', '127.0.0.1'])]
     this.#home = readHome(home, hosts)
     this.#shoal = runningOf(home, init.shoal)
-    if (init.app !== null && !init.safe) this.#app = await loadApp(home, init.app)
+    if (init.app !== null && !init.safe) {
+      const isWhole = await mendIfDamaged(this.#home.paths, init.app, init.trial !== null, this.#o.log)
+      this.#isAppDamaged = !isWhole
+      if (isWhole) this.#app = await loadApp(home, init.app)
+    }
     this.#listener = this.#makeListener(this.#home, init)
     await this.#listener.selfTest()
     this.#o.send({ t: 'ready' })
@@ -135,17 +142,20 @@ export class Worker {
 
   async #go(handle: unknown, last: LastSwitch | null): Promise<void> {
     const { init, home, listener } = this.#loaded()
-    const settings = new Settings(home.paths.config, readConfig(this.#o.home))
+    const settings = new Settings(home.paths, readConfig(this.#o.home))
     const runtime = await NodeRuntime.open({
       home,
       settings,
       app: this.#app,
-      isSafe: init.safe,
+      isSafe: init.safe || this.#isAppDamaged,
+      slots: { app: init.app, shoal: init.shoal, builtIn: init.builtIn },
+      isAppDamaged: this.#isAppDamaged,
       shoal: this.#shoalRunning(),
       trial: this.#probation.signal.aborted ? null : init.trial,
       hasLoader: init.hasLoader,
       log: this.#o.log,
       requestSwitch: target => this.#o.send({ t: 'switch', target }),
+      giveUp: (code, message) => this.#o.send({ t: 'condemn', code, message: message.slice(0, 1000) }),
     })
     this.#runtime = runtime
     await this.#newToken(home)
@@ -154,8 +164,9 @@ export class Worker {
     )
     const forward = await this.#forwardPath(home)
     const { port } = await listener.listen(handle as object, forward)
-    runtime.start(last)
+    // First said, then begun: what the node asks of the supervisor at its start, it asks as the one that serves.
     this.#sayListening(settings, port, forward)
+    runtime.start(last)
     const { trial } = init
     if (trial !== null && !this.#probation.signal.aborted) void this.#stand(trial, runtime, { host: dialableHost(settings), port }, home)
   }
@@ -219,8 +230,7 @@ export class Worker {
       this.#o.send({ t: 'confirm' })
     } catch (error) {
       if (signal.aborted) return
-      const code = before.isIll && codeOf(error) === 'APP_UNHEALTHY' ? 'UNHEALTHY_BEFORE' : codeOf(error)
-      this.#o.send({ t: 'condemn', code, message: messageOf(error).slice(0, 1000) })
+      this.#o.send({ t: 'condemn', code: codeOf(error), message: messageOf(error).slice(0, 1000) })
     }
   }
 
@@ -246,7 +256,15 @@ export class Worker {
   /** A new secret at each start of the node; readable by the home's owner alone. */
   async #newToken(home: Home): Promise<void> {
     this.#localToken = `shoal-local-${randomBytes(32).toString('base64url')}`
-    await writeDurable(home.paths.localToken, `${this.#localToken}\n`, 0o600)
+    try {
+      await writeDurable(home.paths.localToken, `${this.#localToken}\n`, 0o600)
+    } catch (error) {
+      // A full disk: the last secret, which only this home's owner can read, serves on.
+      const kept = await readFile(home.paths.localToken, 'utf8').catch(() => null)
+      if (kept === null) throw error
+      this.#localToken = kept.trim()
+      this.#o.log('local.token not renewed', { error: messageOf(error) })
+    }
   }
 
   #loaded(): { readonly init: Init; readonly home: Home; readonly listener: Listener } {

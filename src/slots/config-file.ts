@@ -19,8 +19,8 @@ export function readConfigFile(paths: HomePaths, say: (line: string) => void): C
   return config
 }
 
-/** Of what was started with. Not fsynced: a copy that is cut is no copy, and config.json itself is safe. */
-function keepCopy(paths: HomePaths, text: string): void {
+/** Of what was started with, and of every change. Not fsynced: a copy that is cut is no copy, and config.json itself is safe. */
+export function keepCopy(paths: HomePaths, text: string): void {
   try {
     if (readCopy(paths) !== text) writeFileSync(paths.configCopy, text, { mode: 0o600 })
   } catch {

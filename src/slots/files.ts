@@ -3,7 +3,7 @@
  * package's, and the list shows later whether anybody touched the slot.
  */
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
+import { createReadStream, existsSync } from 'node:fs'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
@@ -28,6 +28,9 @@ export interface ListedFile {
 }
 
 export const fileListName = 'files.json'
+
+/** A built-in slot has one; what a package was unpacked into has not. */
+export const hasFileList = (dir: string): boolean => existsSync(join(dir, fileListName))
 
 const inByteOrder = (a: ListedFile, b: ListedFile): number => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path))
 

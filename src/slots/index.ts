@@ -1,6 +1,6 @@
 /** The slots room: a home's paths, its slots, current.json, and writes that survive a power cut. */
 export { installBuiltIn } from './builtin.ts'
-export { readConfigFile } from './config-file.ts'
+export { keepCopy, readConfigFile } from './config-file.ts'
 export {
   type Disk,
   type DiskSync,
@@ -12,7 +12,8 @@ export {
   writeDurable,
   writeDurableSync,
 } from './durable.ts'
-export { verifySlot } from './files.ts'
+export { hasFileList, verifySlot } from './files.ts'
 export { type HomePaths, homePaths } from './paths.ts'
 export { builtInCurrent, readCurrent, writeCurrent } from './pointer.ts'
 export { entryOf, nodeBinaryOf, nodePackageName, pruneSlots, readSlotManifest, slotDir, thisPlatform } from './slot.ts'
+export { verifySlotAside } from './verify.ts'

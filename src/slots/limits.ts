@@ -14,3 +14,5 @@ export const maxCurrentLength = 65_536
 export const maxFileListLength = 4 << 20
 /** Age at which a half-made slot is litter: nothing takes that long to stage. */
 export const litterAgeMs = 3_600_000
+/** ms that the check of a whole slot may take, on the slowest disk. */
+export const verifyDeadlineMs = 300_000

@@ -1,0 +1,108 @@
+/**
+ * Whether the slots are what was signed. Before the app is loaded: the sizes of its files, by one look at the package's directory. While the
+ * node serves: every byte, in threads. A slot that differs is unpacked again from its package, beside, and takes the old one's place.
+ */
+import { lstatSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { codeOf, type Digest, messageOf, ShoalError } from '../model/index.ts'
+import { sizesOf, unpackPackage } from '../packages/index.ts'
+import {
+  entryOf,
+  hasFileList,
+  type HomePaths,
+  readSlotManifest,
+  removeTree,
+  renameDurable,
+  slotDir,
+  verifySlotAside,
+} from '../slots/index.ts'
+import type { Log } from './log.ts'
+
+/** `no-package`: there is nothing to compare with; `bad-package`: the package itself is not what its name says. */
+export type Wholeness = 'whole' | 'differs' | 'no-package' | 'bad-package'
+
+/**
+ * Looks at the app's slot before it is loaded, and mends it if its package is here.
+ * @returns false: it is damaged and stays out
+ * @throws ShoalError SLOT_DAMAGED in a trial, which goes back then
+ */
+export async function mendIfDamaged(paths: HomePaths, digest: Digest, isTrial: boolean, log: Log): Promise<boolean> {
+  const [zip, dir] = [join(paths.packages, `${digest}.zip`), slotDir(paths.home, digest)]
+  const damage = await quickLook(zip, dir)
+  if (damage === null) return true
+  log('alarm', { alarm: 'slot damaged', digest, damage })
+  try {
+    await mendSlot(zip, dir, digest)
+    log('slot mended', { digest })
+    return true
+  } catch (error) {
+    log('slot not mended', { digest, error: messageOf(error) })
+    if (isTrial) throw new ShoalError('SLOT_DAMAGED', `slot ${digest}: ${damage}; ${messageOf(error)}`, { cause: error })
+    return false
+  }
+}
+
+/** What differs of an app's slot, or null. Without a package only the manifest and the entry can be asked for. */
+async function quickLook(zip: string, dir: string): Promise<string | null> {
+  const sizes = await sizesIn(zip)
+  if (sizes === null) return lacksEntry(dir)
+  for (const [path, size] of sizes) {
+    const found = lstatSync(join(dir, path), { throwIfNoEntry: false })
+    if (found?.isFile() !== true) return `${path} is missing`
+    if (found.size !== size) return `${path} has ${found.size} bytes, its package says ${size}`
+  }
+  return null
+}
+
+async function sizesIn(zip: string): Promise<ReadonlyMap<string, number> | null> {
+  try {
+    await using file = await open(zip, 'r')
+    const { size } = await file.stat()
+    return await sizesOf(async (offset, length) => (await file.read(Buffer.alloc(length), 0, length, offset)).buffer, size)
+  } catch {
+    return null // None here, or none that can be read: `wholeness` says which.
+  }
+}
+
+function lacksEntry(dir: string): string | null {
+  try {
+    const { entry } = readSlotManifest(dir)
+    return lstatSync(join(dir, entry), { throwIfNoEntry: false })?.isFile() === true ? null : `${entry} is missing`
+  } catch (error) {
+    return messageOf(error)
+  }
+}
+
+/** Compares every byte of a slot with its package. */
+export async function wholeness(zip: string, dir: string, digest: Digest, signal: AbortSignal): Promise<Wholeness> {
+  if (lstatSync(zip, { throwIfNoEntry: false }) === undefined) return 'no-package'
+  if (lstatSync(dir, { throwIfNoEntry: false }) === undefined) return 'differs'
+  try {
+    await unpackPackage(zip, dir, { expect: digest, signal })
+    return 'whole'
+  } catch (error) {
+    signal.throwIfAborted()
+    if (codeOf(error) === 'CONFLICT') return 'differs'
+    if (['DIGEST_MISMATCH', 'NOT_A_ZIP', 'PACKAGE_REJECTED'].includes(codeOf(error))) return 'bad-package'
+    throw error
+  }
+}
+
+/** What differs of a slot of kind `shoal` that has a file list; null: it has none. */
+export async function listedProblems(home: string, digest: Digest, signal: AbortSignal): Promise<readonly string[] | null> {
+  const dir = slotDir(home, digest)
+  if (entryOf(dir) === null) return ['src/entry is missing']
+  return hasFileList(dir) ? verifySlotAside(dir, signal) : null
+}
+
+/** Unpacks the package afresh and gives it the slot's place. Cut in the middle there is no slot, which the next look sees. */
+export async function mendSlot(zip: string, dir: string, digest: Digest, signal?: AbortSignal): Promise<void> {
+  const name = (what: string): string => join(dirname(dir), `.${what}-${digest}`)
+  await removeTree(name('mended'))
+  await unpackPackage(zip, name('mended'), { expect: digest, ...(signal === undefined ? {} : { signal }) })
+  await removeTree(name('damaged'))
+  if (lstatSync(dir, { throwIfNoEntry: false }) !== undefined) await renameDurable(dir, name('damaged'))
+  await renameDurable(name('mended'), dir)
+  await removeTree(name('damaged'))
+}
