@@ -37,7 +37,10 @@ function raised(store: NodeStore): OpenedStore {
   }
 }
 
-/** What the replica notes by the way, such as how long it has known an order, or forgets, is no reason to fail. */
+/**
+ * What the replica notes by the way, such as how long it has known an order, is no reason to fail; nor is a plan, which is pulled again: a node
+ * whose disk is full must be able to say so in a preflight.
+ */
 export function lenient(store: NodeStore, log: Log): FactStore {
   const attempt = (what: string, work: () => void): void => {
     try {
@@ -50,7 +53,7 @@ export function lenient(store: NodeStore, log: Log): FactStore {
     facts: () => store.facts(),
     saveFacts: (facts, durable) => store.saveFacts(facts, durable),
     document: digest => store.document(digest),
-    saveDocument: (digest, text) => store.saveDocument(digest, text),
+    saveDocument: (digest, text) => attempt(`document ${digest}`, () => store.saveDocument(digest, text)),
     forgetFacts: facts => attempt('old evidence', () => store.forgetFacts(facts)),
     remembered: key => store.remembered(key),
     remember: (key, value) => attempt(key, () => store.remember(key, value)),

@@ -108,7 +108,9 @@ export class NodeRuntime {
       wallNow: () => new Date(),
     })
     this.driver = this.#makeDriver()
-    this.#watch = this.#makeWatch()
+    const hopeless = (why: string): void => o.giveUp('APP_UNHEALTHY', why)
+    const health = (): Promise<void> => this.#app?.health() ?? Promise.resolve()
+    this.#watch = new HealthWatch({ health, changed: () => this.status.say(), hopeless }, o.trial !== null)
     this.#mending = this.#makeMending()
   }
 
@@ -149,7 +151,8 @@ export class NodeRuntime {
     this.#life = this.#isWithoutApp ? 'safe-mode' : 'ok'
     const { slots, isAppDamaged, log } = this.#o
     if (this.#life === 'safe-mode') log('alarm', { alarm: 'safe mode: the app stays out', ...slots, isAppDamaged })
-    if (this.store.isCopy) this.#writeTimer = setInterval(() => this.#lookForDisk(), writeAgainMs)
+    this.store.serve()
+    if (this.store.isCopy) this.#waitForDisk()
     else this.#speak(last)
   }
 
@@ -180,11 +183,12 @@ export class NodeRuntime {
     }
   }
 
-  /** Says a fact of this node's own, unless it is what was said last. */
+  /** Says a fact of this node's own, unless it is what was said last. A silent node says it to itself. */
   say(kind: string, name: string, body: unknown, durable = false): void {
-    if (this.store.isCopy) return
     const fact = this.replica.own(kind, name, body)
-    if (fact !== null) this.publish([fact], durable)
+    if (fact === null) return
+    if (this.store.isCopy) this.replica.registers.merge(fact)
+    else this.publish([fact], durable)
   }
 
   /** @throws ShoalError DISK_FULL, DB_LOCKED: what must not be forgotten was not said to anybody then */
@@ -271,8 +275,11 @@ export class NodeRuntime {
   }
 
   /** The node goes by a copy of node.db: as soon as the disk takes writes, a worker that has the real one takes over. */
-  #lookForDisk(): void {
-    if (NodeStore.isWritable(this.#o.home.paths.db)) this.#o.giveUp('DISK_FULL', 'node.db takes writes again')
+  #waitForDisk(): void {
+    this.status.say()
+    this.#writeTimer = setInterval(() => {
+      if (NodeStore.isWritable(this.#o.home.paths.db)) this.#o.giveUp('DISK_FULL', 'node.db takes writes again')
+    }, writeAgainMs)
   }
 
   /** current.json is lost: back to the app that this node confirmed last; without one there is nothing to be careful about. */
@@ -386,17 +393,6 @@ export class NodeRuntime {
       now: () => performance.now(),
       wallNow: () => new Date(),
     })
-  }
-
-  #makeWatch(): HealthWatch {
-    return new HealthWatch(
-      {
-        health: () => this.#app?.health() ?? Promise.resolve(),
-        changed: () => this.status.say(),
-        hopeless: why => this.#o.giveUp('APP_UNHEALTHY', why),
-      },
-      this.#o.trial !== null,
-    )
   }
 
   #makeMending(): Mending {

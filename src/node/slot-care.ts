@@ -1,12 +1,14 @@
 /**
- * Whether the slots are what was signed. Before the app is loaded: the sizes of its files, by one look at the package's directory. While the
- * node serves: every byte, in threads. A slot that differs is unpacked again from its package, beside, and takes the old one's place.
+ * Whether the slots are what was signed. Before the app is loaded: the sizes of its files, and the checksums of one that is not large, by one
+ * look at the package's directory: that finds what a disk did. While the node serves: every byte, in threads. A slot that differs is unpacked
+ * again from its package, beside, and takes the old one's place.
  */
-import { lstatSync } from 'node:fs'
+import { lstatSync, readFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { crc32 } from 'node:zlib'
 import { codeOf, type Digest, messageOf, ShoalError } from '../model/index.ts'
-import { sizesOf, unpackPackage } from '../packages/index.ts'
+import { type FileMark, marksOf, unpackPackage } from '../packages/index.ts'
 import {
   entryOf,
   hasFileList,
@@ -18,6 +20,10 @@ import {
   verifySlotAside,
 } from '../slots/index.ts'
 import type { Log } from './log.ts'
+
+/** An app up to so many bytes and files is read whole before it is loaded, some 50 ms; a larger one when the node serves. */
+const checkedBytes = 32 << 20
+const checkedFiles = 2000
 
 /** `no-package`: there is nothing to compare with; `bad-package`: the package itself is not what its name says. */
 export type Wholeness = 'whole' | 'differs' | 'no-package' | 'bad-package'
@@ -45,21 +51,26 @@ export async function mendIfDamaged(paths: HomePaths, digest: Digest, isTrial: b
 
 /** What differs of an app's slot, or null. Without a package only the manifest and the entry can be asked for. */
 async function quickLook(zip: string, dir: string): Promise<string | null> {
-  const sizes = await sizesIn(zip)
-  if (sizes === null) return lacksEntry(dir)
-  for (const [path, size] of sizes) {
+  const marks = await marksIn(zip)
+  if (marks === null) return lacksEntry(dir)
+  let bytes = 0
+  for (const [path, { size }] of marks) {
     const found = lstatSync(join(dir, path), { throwIfNoEntry: false })
     if (found?.isFile() !== true) return `${path} is missing`
     if (found.size !== size) return `${path} has ${found.size} bytes, its package says ${size}`
+    bytes += size
   }
+  if (bytes > checkedBytes || marks.size > checkedFiles) return null
+  for (const [path, { crc }] of marks)
+    if (crc32(readFileSync(join(dir, path))) !== crc) return `${path} has another checksum than its package`
   return null
 }
 
-async function sizesIn(zip: string): Promise<ReadonlyMap<string, number> | null> {
+async function marksIn(zip: string): Promise<ReadonlyMap<string, FileMark> | null> {
   try {
     await using file = await open(zip, 'r')
     const { size } = await file.stat()
-    return await sizesOf(async (offset, length) => (await file.read(Buffer.alloc(length), 0, length, offset)).buffer, size)
+    return await marksOf(async (offset, length) => (await file.read(Buffer.alloc(length), 0, length, offset)).buffer, size)
   } catch {
     return null // None here, or none that can be read: `wholeness` says which.
   }

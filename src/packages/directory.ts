@@ -29,19 +29,25 @@ export async function modesOf(readAt: ReadAt, size: number): Promise<ReadonlyMap
   return modes
 }
 
-/** Sizes of the unpacked files by path, as a zip's directory tells them; null if these bytes have none. */
-export async function sizesOf(readAt: ReadAt, size: number): Promise<ReadonlyMap<string, number> | null> {
+/** What a zip's directory tells of an unpacked file. */
+export interface FileMark {
+  readonly size: number
+  readonly crc: number
+}
+
+/** Sizes and checksums of the unpacked files by path; null if these bytes have no directory. */
+export async function marksOf(readAt: ReadAt, size: number): Promise<ReadonlyMap<string, FileMark> | null> {
   const place = size < zip.endBytes ? null : directoryPlace(await readAt(size - zip.endBytes, zip.endBytes))
   if (place === null || place.offset + place.size + zip.endBytes !== size) return null
   const directory = await readAt(place.offset, place.size)
-  const sizes = new Map<string, number>()
+  const marks = new Map<string, FileMark>()
   for (let at = 0; at + zip.centralBytes <= directory.length; ) {
     const nameBytes = directory.readUInt16LE(at + 28)
     const path = directory.toString('utf8', at + zip.centralBytes, at + zip.centralBytes + nameBytes)
-    sizes.set(path, directory.readUInt32LE(at + 24))
+    marks.set(path, { crc: directory.readUInt32LE(at + 16), size: directory.readUInt32LE(at + 24) })
     at += zip.centralBytes + nameBytes
   }
-  return sizes
+  return marks
 }
 
 /** The directory of the files that stand before `directoryOffset`, or as much of it as they make sense. */

@@ -14,6 +14,6 @@ export {
 } from './durable.ts'
 export { hasFileList, verifySlot } from './files.ts'
 export { type HomePaths, homePaths } from './paths.ts'
-export { builtInCurrent, readCurrent, writeCurrent } from './pointer.ts'
+export { builtInCurrent, mendCurrent, readCurrent, writeCurrent } from './pointer.ts'
 export { entryOf, nodeBinaryOf, nodePackageName, pruneSlots, readSlotManifest, slotDir, thisPlatform } from './slot.ts'
 export { verifySlotAside } from './verify.ts'

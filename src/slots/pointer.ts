@@ -57,6 +57,16 @@ export function readCurrent(home: string): Current | null {
   throw new ShoalError('HOME_DAMAGED', `${paths.current}: neither it nor ${paths.currentCopy} nor ${paths.builtIn} can be read`)
 }
 
+/** What was believed instead of a current.json that cannot be read is written down, so that the next damage finds two again. */
+export function mendCurrent(home: string, current: Current): void {
+  if (tryParse(homePaths(home).current, parseText) !== null) return
+  try {
+    writeCurrent(home, current)
+  } catch {
+    // A full disk: it is read from its copy once more.
+  }
+}
+
 function isMissing(path: string): boolean {
   try {
     readFileSync(path)

@@ -21,12 +21,13 @@ const schema = `
   create table if not exists redeemed (invite text not null, node text not null, primary key (invite, node)) without rowid;
 `
 
-/** ms that a write waits for another program; the event loop waits with it. */
-const busyTimeoutMs = 2000
+/** ms that a write waits for another program; the event loop waits with it. At first nobody else waits, later all clients would. */
+const firstPatienceMs = 2000
+const patienceMs = 250
 
 function openDatabase(file: string | Buffer): Database.Database {
   try {
-    return new Database(file, { timeout: busyTimeoutMs })
+    return new Database(file, { timeout: firstPatienceMs })
   } catch (error) {
     throw translated(error)
   }
@@ -87,6 +88,7 @@ export class NodeStore {
     try {
       const store = new NodeStore(file)
       try {
+        store.serve()
         store.raiseEpoch()
         return true
       } finally {
@@ -141,6 +143,11 @@ export class NodeStore {
     this.#write(true, () => {
       this.#db.prepare('insert into memory values (?, ?) on conflict do update set value = excluded.value').run(key, value)
     })
+  }
+
+  /** From now on the node serves: what another program locks is told of soon. */
+  serve(): void {
+    this.#db.pragma(`busy_timeout = ${patienceMs}`)
   }
 
   /** Raises the number of times that this node has become *the* node; on disk before it returns. */

@@ -167,9 +167,12 @@ function tick(turn: Turn, lateMs: number): void {
   if (turn.state.isDirty && isSaveDue) turn.save(turn.state.current)
 }
 
-/** The machine slept, or this process did: nobody is late because of that. */
+/**
+ * The machine slept, or this process did: nobody is late because of that. How long it slept before the wake-up was due is not known, so a
+ * worker is silent from now.
+ */
 function shiftTimes(turn: Turn, ms: number): void {
-  turn.set({ workers: turn.state.workers.map(w => ({ ...w, beatAt: w.beatAt + ms, deadlineAt: w.deadlineAt + ms })) })
+  turn.set({ workers: turn.state.workers.map(w => ({ ...w, beatAt: turn.now, deadlineAt: w.deadlineAt + ms })) })
   if (turn.state.trial !== null) turn.setTrial({ deadlineAt: turn.state.trial.deadlineAt + ms })
 }
 

@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { type Code, codeOf, type Config, type Current, messageOf, parseAddress, parseDigest, ShoalError } from '../model/index.ts'
-import { type HomePaths, homePaths, readConfigFile, readCurrent } from '../slots/index.ts'
+import { type HomePaths, homePaths, mendCurrent, readConfigFile, readCurrent } from '../slots/index.ts'
 import { Driver } from './driver.ts'
 import { checkKeyModes } from './key-modes.ts'
 import { LogFile } from './log-file.ts'
@@ -54,11 +54,14 @@ async function begin(argv: readonly string[], say: (line: string) => void, log: 
   const options = { home: { type: 'string' }, slot: { type: 'string' }, check: { type: 'boolean' } } as const
   const { values } = parseArgs({ args: [...argv], options })
   const paths = homePaths(values.home ?? '.')
-  const current = openHome(paths)
+  openHome(paths)
   const config = readConfigFile(paths, say)
   checkKeyModes(paths)
   if (values.check === true) process.exit(0)
   const registry = await becomeOnlyOne(paths)
+  // Only now: a predecessor that was on its way out may have written it.
+  const current = openHome(paths)
+  mendCurrent(paths.home, current)
   log.file = new LogFile(paths.nodeLog)
   const bound = await bindOrRelease(config, registry)
   const driver = new Driver(initialState(current, values.slot === undefined ? null : parseDigest(values.slot)), {

@@ -28,6 +28,8 @@ export interface NodeAnswer {
   readonly name: string
   readonly self: boolean
   readonly reach: string
+  readonly health: string
+  readonly step: string
   readonly outcome: string | null
   readonly reason: { readonly code: string; readonly message: string } | null
   readonly shoal: { readonly version: string; readonly digest: string }
@@ -110,8 +112,9 @@ export class TestNode {
   }
 
   /** Starts the node and waits for its `ready` line. */
-  async start(): Promise<void> {
-    const child = spawn(process.execPath, [boot, 'start', '--home', this.home], { env: environment(), stdio: ['ignore', 'pipe', 'pipe'] })
+  async start(env: Readonly<Record<string, string>> = {}): Promise<void> {
+    const options = { env: { ...environment(), ...env }, stdio: ['ignore', 'pipe', 'pipe'] as ['ignore', 'pipe', 'pipe'] }
+    const child = spawn(process.execPath, [boot, 'start', '--home', this.home], options)
     this.child = child
     this.output = ''
     child.stderr.on('data', (chunk: Buffer) => {

@@ -609,6 +609,10 @@ void t.test('a stalled event loop is a crash; a machine that slept is not', asyn
   h.give({ kind: 'tick', lateMs: 3_600_000 })
   h.drain()
   t.same(h.serving, [2])
+  h.now += 30_000
+  h.give({ kind: 'tick', lateMs: 10_000 })
+  h.drain()
+  t.same(h.serving, [2], 'it slept 30 s, 20 of them before the wake-up was due')
 })
 
 void t.test('stop drains all and ends with 0; a deaf worker is killed; nothing is started after it', async t => {
