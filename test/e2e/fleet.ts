@@ -207,7 +207,7 @@ export class TestFleet {
   readonly nodes: TestNode[] = []
 
   /** The folder is the fleet's own: a test's folder goes before its teardowns, under the feet of running nodes. */
-  constructor(t: Test) {
+  constructor(t: Pick<Test, 'teardown'>) {
     this.dir = mkdtempSync(join(tmpdir(), 'shoal-e2e-'))
     t.teardown(async () => {
       for (const node of this.nodes) await node.kill()
