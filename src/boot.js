@@ -27,6 +27,7 @@ const argv = process.argv.slice(2)
 const say = text => process.stderr.write(`shoal: ${text}\n`)
 const fail = (code, text) => {
   process.stderr.write(`${code}: ${text}\n`)
+  sayDocument({ error: { code, message: text } })
   return 1
 }
 const wait = ms => new Promise(done => setTimeout(done, ms))
@@ -43,10 +44,19 @@ function readArguments() {
     else if (each.startsWith('--home=')) home = each.slice('--home='.length)
     else if (command === '' && !each.startsWith('-')) command = each
   }
-  return { home: resolve(home), command, isHelp: argv.includes('--help') || argv.includes('-h') }
+  const end = argv.indexOf('--')
+  const isJson = (end === -1 ? argv : argv.slice(0, end)).includes('--json')
+  return { home: resolve(home), command, isHelp: argv.includes('--help') || argv.includes('-h'), isJson }
 }
 
-const { home, command, isHelp } = readArguments()
+const { home, command, isHelp, isJson } = readArguments()
+
+// With --json exactly one document goes to standard output: that it serves, or why not.
+let mayDocument = isJson
+function sayDocument(document) {
+  if (mayDocument) process.stdout.write(`${JSON.stringify(document, null, 2)}\n`)
+  mayDocument = false
+}
 const instance = join(home, 'instance')
 const slots = join(instance, 'slots')
 
@@ -139,10 +149,10 @@ function environment() {
   return env
 }
 
-/** For processes that live long: no secret that somebody gave to `start --init`. */
+/** For processes that live long: no secret that somebody gave to `start --init` or for a join. */
 function serverEnvironment() {
-  const { SHOAL_PASSPHRASE: _, ...env } = environment()
-  return env
+  const { SHOAL_PASSPHRASE: _, SHOAL_TOKEN: __, SHOAL_READY: ___, ...env } = environment()
+  return isJson ? { ...env, SHOAL_READY: mayDocument ? 'json' : 'silent' } : env
 }
 
 const exitCodeOf = (code, signal) => (signal === null ? (code ?? 1) : 128 + (constants.signals[signal] ?? 0))
@@ -215,16 +225,17 @@ function runSupervisor(node, digest, onReady) {
     const args = [entryOf(join(slots, digest)), 'supervise', '--home', home, '--slot', digest]
     const child = spawn(node, args, { cwd: home, stdio: ['ignore', 'inherit', 'inherit', 'ipc'], env: serverEnvironment() })
     running = child
-    const end = { isReady: false, isBlocked: false, code: 1, why: '' }
+    const end = { isReady: false, blocked: null, code: 1, why: '' }
     const timer = setTimeout(() => {
       end.why = `not ready within ${readyTimeoutMs / 1000} s`
       child.kill('SIGKILL')
     }, readyTimeoutMs)
     child.on('message', message => {
-      if (message?.t === 'blocked') end.isBlocked = true
+      if (message?.t === 'blocked') end.blocked = message
       if (message?.t !== 'ready' || end.isReady) return
       clearTimeout(timer)
       end.isReady = true
+      mayDocument = false // the supervisor has said it
       onReady()
     })
     const finish = (code, why) => {
@@ -268,8 +279,9 @@ async function serve() {
       if (!end.isReady) setAttempts(before)
       return end.code
     }
-    if (end.isBlocked && !end.isReady) {
+    if (end.blocked && !end.isReady) {
       setAttempts(before)
+      sayDocument({ error: { code: String(end.blocked.code), message: String(end.blocked.message) } })
       return end.code
     }
     if (end.code === restartExit && end.isReady) continue
@@ -287,6 +299,7 @@ async function serve() {
 async function start() {
   if (readPointer() === null) {
     const code = await commandLine(false)
+    if (code !== 0) mayDocument = false // the command line has said why
     if (code !== 0 || readPointer() === null) return code
   }
   return serve()

@@ -18,6 +18,9 @@ export const settledMs = 3000
 export const lifecycleDeadlineMs = 60_000
 /** Connecting to one of a token's addresses. */
 export const dialDeadlineMs = 10_000
+/** An unattended join tries again: at first after this, at most after that. */
+export const joinRetryMs = 2000
+export const joinRetryMaxMs = 60_000
 /** Fleets up to this size show every step of every node in plain lines; larger ones outcomes only. */
 export const allStepsUpTo = 50
 /** A token, an invite's answer, a passphrase file: far less. */

@@ -36,6 +36,9 @@ export interface LockedKey {
   readonly name: string
   readonly keyid: KeyId
   readonly open: () => Promise<OperatorKey>
+  /** What opens it; asked for once. @throws ShoalError BAD_PASSPHRASE */
+  readonly passphrase: () => Promise<string>
+  readonly path: string
 }
 
 /** @throws ShoalError NO_OPERATOR_KEY */
@@ -44,8 +47,10 @@ export function findKey(context: Context, args: Args): LockedKey {
   const text = readOrRefuse(path)
   const f = new Fields(parseJson(text, path, 20_000), path)
   let opened: Promise<OperatorKey> | null = null
-  const open = async (): Promise<OperatorKey> => openOperatorKey(text, await passphraseFor(context, args, path), path)
-  return { name: f.get('name', parseOperatorName), keyid: f.get('keyid', parseKeyId), open: () => (opened ??= open()) }
+  let asked: Promise<string> | null = null
+  const passphrase = (): Promise<string> => (asked ??= passphraseFor(context, args, path))
+  const open = async (): Promise<OperatorKey> => openOperatorKey(text, await passphrase(), path)
+  return { name: f.get('name', parseOperatorName), keyid: f.get('keyid', parseKeyId), open: () => (opened ??= open()), passphrase, path }
 }
 
 function readOrRefuse(path: string): string {

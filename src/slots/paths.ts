@@ -15,6 +15,8 @@ export interface HomePaths {
   readonly recoveryKit: string
   readonly firstOperator: string
   readonly operators: string
+  /** A token of an unattended join; gone once it is used. */
+  readonly joinToken: string
   readonly instance: string
   readonly config: string
   /** Copy of config.json as it last was when it could be read. */
@@ -63,6 +65,7 @@ export function homePaths(home: string): HomePaths {
     recoveryKit: join(certs, 'recovery-kit.json'),
     firstOperator: join(certs, 'first-operator.txt'),
     operators: join(certs, 'operators'),
+    joinToken: join(certs, 'join-token'),
     instance,
     config: join(instance, 'config.json'),
     configCopy: join(instance, 'config.json.bak'),

@@ -73,7 +73,7 @@ async function begin(argv: readonly string[], say: (line: string) => void, log: 
     leaving: registry.leaving,
     say,
     announce: line => {
-      process.stdout.write(`${line}\n`)
+      announce(line, process.env['SHOAL_READY'])
       void tellLoader({ t: 'ready' })
     },
     blocked: (code, message) => {
@@ -117,6 +117,13 @@ function takeOrders(stop: () => void): void {
   process.on('message', (message: unknown) => {
     if (typeof message === 'object' && message !== null && 't' in message && message.t === 'stop') stop()
   })
+}
+
+/** The one line that scripts wait for; as a document, or not at all, if the loader says so. */
+function announce(line: string, form: string | undefined): void {
+  const [, url, node, app, shoal] = /^ready (\S+) node=(\S+) app=(.+) shoal=(\S+)$/.exec(line) ?? []
+  if (form === 'json') process.stdout.write(`${JSON.stringify({ state: 'ready', url, node, app, shoal }, null, 2)}\n`)
+  else if (form !== 'silent') process.stdout.write(`${line}\n`)
 }
 
 const tellLoader = (message: object): Promise<void> =>

@@ -2,14 +2,16 @@
 import { asOneOf } from '../../model/index.ts'
 import { asUsage, type CommandSpec } from '../spec.ts'
 
-const shells = ['bash', 'zsh', 'fish'] as const
+const shells = ['bash', 'zsh', 'fish', 'powershell'] as const
 
 /** Long options of a command. */
 const optionsOf = (spec: CommandSpec): readonly string[] =>
   [...(spec.options ?? []).map(o => /--[a-z-]+/.exec(o.flags)?.[0] ?? ''), '--home', '--json', '--help'].filter(each => each !== '')
 
+type Groups = Readonly<Record<string, { readonly aliases?: readonly string[] }>>
+
 /** Words that may follow: for `` the commands, for `nodes` its commands, for `nodes show` its options. */
-export function completions(specs: readonly CommandSpec[]): ReadonlyMap<string, readonly string[]> {
+export function completions(specs: readonly CommandSpec[], groups: Groups = {}): ReadonlyMap<string, readonly string[]> {
   const words = new Map<string, string[]>([['', ['help']]])
   const put = (after: string, more: readonly string[]): void => void words.set(after, [...new Set([...(words.get(after) ?? []), ...more])])
   for (const spec of specs) {
@@ -18,6 +20,11 @@ export function completions(specs: readonly CommandSpec[]): ReadonlyMap<string, 
     if (command !== undefined) put(group, [command, ...(spec.aliases ?? [])])
     for (const name of [spec.path, ...(spec.aliases ?? []).map(a => [group, a].slice(command === undefined ? 1 : 0).join(' '))])
       put(name, optionsOf(spec))
+  }
+  for (const [name, { aliases = [] }] of Object.entries(groups)) {
+    put('', aliases)
+    for (const [path, next] of [...words].filter(([each]) => each === name || each.startsWith(`${name} `)))
+      for (const alias of aliases) words.set(alias + path.slice(name.length), [...next])
   }
   return words
 }
@@ -81,15 +88,38 @@ function fish(words: ReadonlyMap<string, readonly string[]>): string {
   return ['# shoal completion fish > ~/.config/fish/completions/shoal.fish', ...lines].join('\n')
 }
 
+/** Single quotes hold every character of a word but themselves. */
+const quoted = (word: string): string => `'${word.replaceAll("'", "''")}'`
+
+function powershell(words: ReadonlyMap<string, readonly string[]>): string {
+  const rows = [...words].map(([after, next]) => `    ${quoted(after)} = @(${next.map(quoted).join(', ')})`)
+  return `# shoal completion powershell | Out-String | Invoke-Expression    # or add it to $PROFILE
+Register-ArgumentCompleter -Native -CommandName shoal -ScriptBlock {
+  param($wordToComplete, $commandAst, $cursorPosition)
+  $words = @{
+${rows.join('\n')}
+  }
+  $path = ''
+  foreach ($element in $commandAst.CommandElements | Select-Object -Skip 1) {
+    if ($element.Extent.EndOffset -ge $cursorPosition) { break }
+    $longer = ("$path $element").Trim()
+    if (-not $words.ContainsKey($longer)) { break }
+    $path = $longer
+  }
+  $words[$path] | Where-Object { $_ -like "$wordToComplete*" } |
+    ForEach-Object { [System.Management.Automation.CompletionResult]::new($_, $_, 'ParameterValue', $_) }
+}`
+}
+
 /** @param specs gives the table, of which this command is a part */
-export const completionCommands = (specs: () => readonly CommandSpec[]): readonly CommandSpec[] => [
+export const completionCommands = (specs: () => readonly CommandSpec[], groups: Groups): readonly CommandSpec[] => [
   {
     path: 'completion',
     args: '<shell>',
     about: `print what a shell (${shells.join(', ')}) needs to complete commands`,
     run: (_context, args) => {
       const shell = asUsage(() => asOneOf(args.need(0, 'shell'), 'shell', shells))
-      const script = { bash, zsh, fish }[shell](completions(specs()))
+      const script = { bash, zsh, fish, powershell }[shell](completions(specs(), groups))
       return { document: { shell, script }, text: [script] }
     },
   },

@@ -1,6 +1,14 @@
-/** config get and set: the keys of config.json. A value is JSON, or else a text; the whole file is judged before it is written. */
-import { formatConfig, parseConfig, ShoalError } from '../../model/index.ts'
-import { writeDurable } from '../../slots/index.ts'
+/**
+ * config get, set and edit: the keys of config.json. A value is JSON, or else a text; the whole file is judged before it is written, and a
+ * running node takes it at its next restart.
+ */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { formatConfig, messageOf, parseConfig, parseJson, ShoalError } from '../../model/index.ts'
+import { removeTree, writeDurable } from '../../slots/index.ts'
 import { readConfig } from '../home/index.ts'
 import { didYouMean } from '../closest.ts'
 import type { Context } from '../context.ts'
@@ -73,7 +81,52 @@ async function set(context: Context, args: Args): Promise<Outcome> {
   }
 }
 
+/** The person's editor, on a copy: what it leaves is judged before it counts. A copy that is refused stays, so that no typing is lost. */
+async function edit(context: Context): Promise<Outcome> {
+  context.requireNode()
+  if (!context.isTerminal) throw new ShoalError('USAGE', 'config edit needs a terminal; `shoal config set KEY VALUE` does not')
+  const before = readConfig(context.paths)
+  const folder = await mkdtemp(join(tmpdir(), 'shoal-config-'))
+  const copy = join(folder, 'config.json')
+  await writeDurable(copy, formatConfig(before), 0o600)
+  await runEditor(context, copy)
+  const after = edited(await readFile(copy, 'utf8'), copy)
+  const isChanged = formatConfig(after) !== formatConfig(before)
+  if (isChanged && formatConfig(readConfig(context.paths)) !== formatConfig(before))
+    throw new ShoalError('CONFLICT', `${context.paths.config}: somebody changed it meanwhile; your text is in ${copy}`)
+  if (isChanged) await writeDurable(context.paths.config, formatConfig(after))
+  await removeTree(folder)
+  return {
+    document: { config: after, restart: isChanged },
+    text: [isChanged ? 'written; a running node takes it with `shoal restart`' : 'nothing was changed'],
+  }
+}
+
+async function runEditor(context: Context, file: string): Promise<void> {
+  const { env, signal } = context.io
+  const words = (env['VISUAL'] ?? env['EDITOR'] ?? (process.platform === 'win32' ? 'notepad' : 'vi')).split(' ').filter(w => w !== '')
+  const [program = 'vi', ...rest] = words
+  try {
+    const child = spawn(program, [...rest, file], { stdio: 'inherit', signal })
+    const [code] = (await once(child, 'exit')) as [number | null]
+    if (code !== 0) throw new ShoalError('CANCELLED', `${program} ended with ${code ?? 'a signal'}; config.json is as it was`)
+  } catch (cause) {
+    if (cause instanceof ShoalError) throw cause
+    throw new ShoalError('NOT_FOUND', `the editor ${program} does not start (${messageOf(cause)}); EDITOR names another`, { cause })
+  }
+}
+
+/** @throws ShoalError BAD_REQUEST that names the copy */
+function edited(text: string, copy: string): ReturnType<typeof parseConfig> {
+  try {
+    return parseConfig(parseJson(text, 'config.json'))
+  } catch (cause) {
+    throw new ShoalError('BAD_REQUEST', `${messageOf(cause)}\nconfig.json is as it was; your text is in ${copy}`, { cause })
+  }
+}
+
 export const configCommands: readonly CommandSpec[] = [
   { path: 'config get', args: '[key]', about: 'a key of config.json, or all of it', isDefault: true, run: get },
   { path: 'config set', args: '<key> <value>', about: 'change a key; a running node takes it at its next restart', run: set },
+  { path: 'config edit', about: 'edit config.json with your editor (VISUAL, EDITOR); it is judged before it is written', run: edit },
 ]

@@ -1,6 +1,7 @@
 /** explain: what a code means, and what to do about it. */
 import { codes, isCode, ShoalError } from '../../model/index.ts'
 import { didYouMean } from '../closest.ts'
+import { meanings } from '../meanings.ts'
 import type { CommandSpec } from '../spec.ts'
 
 export const explainCommands: readonly CommandSpec[] = [
@@ -12,7 +13,8 @@ export const explainCommands: readonly CommandSpec[] = [
       const code = args.need(0, 'code').toUpperCase().replaceAll('-', '_')
       if (!isCode(code)) throw new ShoalError('NOT_FOUND', `there is no code ${code}${didYouMean(code, Object.keys(codes))}`)
       const { exit, status, todo } = codes[code]
-      return { document: { code, exit, status, todo }, text: [`${code} (exit code ${exit}, HTTP status ${status})`, todo] }
+      const means = meanings[code] ?? ''
+      return { document: { code, means, todo, exit, status }, text: [`${code} (exit code ${exit}, HTTP status ${status})`, means, todo] }
     },
   },
 ]

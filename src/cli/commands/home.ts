@@ -1,7 +1,7 @@
 /** Commands that make a home a node: init, start, join. */
 import { parseAddress, parseDisplayName, parseOperatorName, ShoalError } from '../../model/index.ts'
 import { readCurrent } from '../../slots/index.ts'
-import { checkHome, enter, found, type Founded, type FoundOptions, type NodeOptions } from '../home/index.ts'
+import { checkHome, enter, enterUnattended, found, givenToken, type Founded, type FoundOptions, type NodeOptions } from '../home/index.ts'
 import type { Context } from '../context.ts'
 import { maxInputChars } from '../limits.ts'
 import { readInput } from '../prompt.ts'
@@ -67,12 +67,22 @@ async function init(context: Context, args: Args): Promise<Outcome> {
   return { document: { id, name, fleet, address, operator }, text: foundedText(context, made) }
 }
 
+async function joinAndTell(context: Context, args: Args, token: NonNullable<ReturnType<typeof givenToken>>): Promise<void> {
+  const around = { signal: context.io.signal, note: (line: string) => context.note(line) }
+  const { name, id, fleetName } = await enterUnattended(context.paths, token, nodeOptionsOf(args), around)
+  context.note(`joined: ${name} (${id.slice(0, 8)}) is a node of ${fleetName}`)
+}
+
 /** The loader starts the node itself; here is what comes before: an empty home, keys that others may read. */
 async function start(context: Context, args: Args): Promise<Outcome> {
   const { home } = context.paths
   if (readCurrent(home) === null) {
-    if (!args.has('init')) throw new ShoalError('HOME_EMPTY', `${home} is no node yet`)
-    for (const line of foundedText(context, await foundAndTell(context, args)).slice(0, 2)) context.note(line)
+    const file = args.text('join')
+    if (file !== undefined && args.has('init')) throw new ShoalError('USAGE', '--join and --init: a node enters a fleet or founds one')
+    const token = givenToken(context.paths, file === undefined ? null : context.path(file), context.io.env['SHOAL_TOKEN'])
+    if (token !== null) await joinAndTell(context, args, token)
+    else if (!args.has('init')) throw new ShoalError('HOME_EMPTY', `${home} is no node yet`)
+    else for (const line of foundedText(context, await foundAndTell(context, args)).slice(0, 2)) context.note(line)
   }
   checkHome(home)
   return { text: [] }
@@ -97,7 +107,14 @@ export const homeCommands: readonly CommandSpec[] = [
   {
     path: 'start',
     about: 'run the node in the foreground',
-    options: [{ flags: '--init', about: 'found a fleet first if the home is empty' }, ...foundOptions],
+    options: [
+      { flags: '--init', about: 'found a fleet first if the home is empty' },
+      {
+        flags: '--join <file>',
+        about: 'enter a fleet first if the home is empty; the file holds the token (else SHOAL_TOKEN, else certs/join-token)',
+      },
+      ...foundOptions,
+    ],
     run: start,
   },
   {

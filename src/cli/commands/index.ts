@@ -35,7 +35,7 @@ export const commands: readonly CommandSpec[] = [
   ...peopleCommands,
   ...configCommands,
   ...explainCommands,
-  ...completionCommands(() => commands),
+  ...completionCommands(() => commands, groups),
   ...demoCommands,
 ]
 

@@ -1,4 +1,4 @@
-/** People and keys: operators list, add, remove, export; keys kit. Each change is the next version of the root, signed by an admin. */
+/** People and keys: operators list, add, remove, export; keys rotate, kit. Each change is the next version of the root, signed by an admin. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { asOneOf, parseEnvelope, parseJson, parseOperatorName, ShoalError } from '../../model/index.ts'
@@ -9,6 +9,7 @@ import {
   maxKept,
   newOperatorKey,
   newPassphrase,
+  type OperatorKey,
   type Person,
   roles,
   sha256,
@@ -49,14 +50,26 @@ interface Change {
   readonly spareAdmins?: ReturnType<typeof spareAdminsOf>
 }
 
+/** Documents of all retired keys that a root names: it must stay below 16 KiB. What matters least stands last in each list. */
+const maxKeptInAll = 120
+
+function fitting(retired: TrustedRoot['retired']): TrustedRoot['retired'] {
+  const lists = retired.map(p => [...p.keeps])
+  for (let over = lists.flat().length - maxKeptInAll; over > 0; over--) lists.reduce((a, b) => (b.length > a.length ? b : a)).pop()
+  return retired.map((p, at) => ({ ...p, keeps: lists[at] ?? [] }))
+}
+
 /** Signs the next root and hands it in. @throws ShoalError NOT_ALLOWED if the key is no admin's */
-async function nextRoot(context: Context, key: LockedKey, root: TrustedRoot, change: Change): Promise<void> {
+async function nextRoot(context: Context, key: LockedKey, root: TrustedRoot, change: Change, next?: OperatorKey): Promise<void> {
   const spareAdmins = spareAdminsOf(root)
   const admins = [...root.people.filter(p => p.role === 'admin'), ...spareAdmins]
   if (!admins.some(each => each.keyid === key.keyid))
     throw new ShoalError('NOT_ALLOWED', `${key.name} is no admin of fleet ${root.fleetName}`)
-  const { version, fleetName, people, retired, caPin, thresholds } = root
-  const text = makeRoot({ version: version + 1, fleetName, people, retired, caPin, thresholds, spareAdmins, ...change }, [await key.open()])
+  const { version, fleetName, people, caPin, thresholds } = root
+  const retired = fitting(change.retired ?? root.retired)
+  const content = { version: version + 1, fleetName, people, caPin, thresholds, spareAdmins, ...change, retired }
+  // By an admin of the root before, and by one of its own: a person's own new key is the second.
+  const text = makeRoot(content, [await key.open(), ...(next === undefined ? [] : [next])])
   trustNextRoot(text, root)
   await context.api().post('root', { root: text })
 }
@@ -162,6 +175,52 @@ async function kit(context: Context, args: Args): Promise<Outcome> {
   }
 }
 
+/**
+ * A new key for a person. The old one signs nothing more, but what stands of it stands. One's own new key keeps its passphrase: it is known
+ * to whoever signs here, so nothing is lost if the command dies in between. The new key file stands beside the old one until the root names it.
+ */
+async function rotate(context: Context, args: Args): Promise<Outcome> {
+  const key = findKey(context, args)
+  const root = await trustedRoot(context)
+  const person = root.people.find(p => p.name === (args.word(0) ?? key.name))
+  if (person === undefined)
+    throw new ShoalError(
+      'NOT_FOUND',
+      `there is no operator ${args.word(0) ?? key.name}; there are ${root.people.map(p => p.name).join(', ')}`,
+    )
+  const isOwn = person.keyid === key.keyid
+  const plan = `Makes a new key for ${person.name} of fleet ${root.fleetName}: copies of the old key file sign nothing more, what it signed stands.`
+  await confirm(context, args.has('yes'), [plan], 'Make it?')
+  const passphrase = isOwn ? await key.passphrase() : newPassphrase()
+  const made = newOperatorKey(person.name, passphrase)
+  const { keyid, publicHex } = made.key
+  const file = isOwn ? key.path : join(context.paths.operators, `${person.name}.json`)
+  const { generation } = parseFleet(await context.api().get('fleet'))
+  const old = {
+    name: person.name,
+    keyid: person.keyid,
+    publicHex: person.publicHex,
+    until: generation,
+    keeps: standing(context, person.keyid),
+  }
+  const people = root.people.map(p => (p.name === person.name ? { ...p, keyid, publicHex } : p))
+  await writeDurable(`${file}.new`, made.file, 0o600)
+  try {
+    await nextRoot(context, key, root, { people, retired: [...root.retired, old] }, isOwn ? made.key : undefined)
+  } catch (error) {
+    await removeTree(`${file}.new`)
+    throw error
+  }
+  await renameDurable(`${file}.new`, file)
+  return {
+    document: { name: person.name, role: person.role, keyid, file, passphrase: isOwn ? null : passphrase },
+    text: [
+      `${file}: the new key of ${person.name}`,
+      isOwn ? 'its passphrase is the one you have' : `passphrase, shown once: ${passphrase}`,
+    ],
+  }
+}
+
 const signing = [...signingOptions, yesOption]
 
 export const peopleCommands: readonly CommandSpec[] = [
@@ -180,6 +239,13 @@ export const peopleCommands: readonly CommandSpec[] = [
     about: 'copy a person’s encrypted key file',
     options: [{ flags: '--out <file>', about: 'where to' }],
     run: exportKey,
+  },
+  {
+    path: 'keys rotate',
+    args: '[name]',
+    about: 'make a new key for yourself, or for another person; what the old one signed stands',
+    options: signing,
+    run: rotate,
   },
   {
     path: 'keys kit',

@@ -38,6 +38,7 @@ export async function enter(paths: HomePaths, tokenText: string, options: NodeOp
       ca: redeemed.ca,
       caKey: redeemed.caKey,
       secrets: new Map(),
+      console: redeemed.console,
       config: { ...config, peers: [redeemed.redeemer] },
       facts: redeemed.facts,
     })

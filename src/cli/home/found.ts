@@ -76,6 +76,7 @@ export async function found(paths: HomePaths, options: FoundOptions): Promise<Fo
     ca: ca.cert,
     caKey: ca.key,
     secrets,
+    console: true,
     config,
     facts: [rootFact(root), admitItself(node, root, operator.key, addressesOf(config))],
   })

@@ -6,6 +6,7 @@ import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto'
 import { connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls'
 import { FleetView, fleetJudge, Registers, rootFact } from '../../facts/index.ts'
 import {
+  asBoolean,
   type Fact,
   Fields,
   messageOf,
@@ -41,6 +42,7 @@ export interface Redeemed {
   readonly ca: string
   readonly cert: string
   readonly caKey: string | null
+  readonly console: boolean
   readonly facts: readonly Fact[]
   readonly redeemer: { readonly id: NodeId; readonly address: string }
 }
@@ -148,6 +150,7 @@ function judgeAnswer(value: unknown, token: Token, node: NodeKey, ca: string): R
     ca,
     cert,
     caKey: f.maybe('caKey', (v, w) => caKeyFor(ca, new Fields({ pem: v }, w).string('pem', 10_000)), null),
+    console: f.maybe('console', asBoolean, false),
     facts,
     redeemer: { id: redeemer.get('id', parseNodeId), address: redeemer.string('address', 300) },
   }

@@ -20,6 +20,8 @@ export interface NewHome {
   /** Further private files of certs/, by path. */
   readonly secrets: ReadonlyMap<string, string>
   readonly config: Config
+  /** The node keeps operators' keys. */
+  readonly console: boolean
   /** All that the node knows of its fleet at first. */
   readonly facts: readonly Fact[]
 }
@@ -63,6 +65,7 @@ async function seed(paths: HomePaths, made: NewHome): Promise<void> {
   try {
     store.saveFacts(made.facts, true)
     store.remember('fleet', made.fleet)
+    store.remember('console', String(made.console))
   } finally {
     store.close()
   }

@@ -241,3 +241,24 @@ void t.test('config get and set: judged whole, written whole', async t => {
   }
   t.strictSame((await shoal(['config', '--home', home, '--json'])).json, all, 'a refusal changes nothing')
 })
+
+void t.test('config edit: the editor gets a copy, which is judged before it counts', async t => {
+  const script = join(t.testdir(), 'editor.js')
+  writeFileSync(
+    script,
+    `import { readFileSync, writeFileSync } from 'node:fs'
+const file = process.argv.at(-1)
+writeFileSync(file, readFileSync(file, 'utf8').replace('"name": "42"', process.argv[2] === 'well' ? '"name": "43"' : '"name": ""'))
+`,
+  )
+  const edit = (how: string, isTTY = true): ReturnType<typeof shoal> =>
+    shoal(['config', 'edit', '--json', '--home', home], { isTTY, env: { EDITOR: `${process.execPath} ${script} ${how}` } })
+  t.match(await edit('well', false), { code: 2, json: { error: { code: 'USAGE' } } }, 'nobody sits there')
+  t.match((await edit('badly')).json.error, { code: 'BAD_REQUEST', message: /name[^]*your text is in / })
+  t.equal((await shoal(['config', 'get', 'name', '--json', '--home', home])).json.value, '42')
+  t.match((await edit('well')).json, { restart: true, config: { name: '43' } })
+  t.equal((await shoal(['config', 'get', 'name', '--json', '--home', home])).json.value, '43')
+  t.match((await edit('well')).json, { restart: false })
+  const none = await shoal(['config', 'edit', '--json', '--home', home], { isTTY: true, env: { EDITOR: '/no/such/editor' } })
+  t.equal(none.json.error.code, 'NOT_FOUND')
+})

@@ -12,8 +12,8 @@ void t.test('wrong usage ends with 2, says so on standard error, and helps', asy
     [['statsu'], /unknown command 'statsu'[^]*Did you mean status\?/],
     [['nodes', 'shwo', 'x'], /unknown command 'nodes shwo'[^]*Did you mean show\?/],
     [['rollout', 'abrot'], /Did you mean abort\?/],
-    [['keys'], /keys needs a command: kit/],
-    [['logs'], /unknown command 'logs'/],
+    [['keys'], /keys needs a command: rotate, kit/],
+    [['lgos'], /unknown command 'lgos'/],
     [['status', '--jsno'], /unknown option '--jsno'[^]*Did you mean --json\?/],
     [['nodes', 'show'], /missing required argument 'node'/],
     [['nodes', 'show', 'a', 'b'], /too many arguments/],
@@ -21,7 +21,7 @@ void t.test('wrong usage ends with 2, says so on standard error, and helps', asy
     [['init', '--listen', 'nonsense'], /--listen: "nonsense" is no HOST:PORT/],
     [['init', '--name', 'a\nb'], /--name/],
     [['pack', '.', '--platform', 'Lin ux'], /--platform/],
-    [['completion', 'tcsh'], /bash \| zsh \| fish/],
+    [['completion', 'tcsh'], /bash \| zsh \| fish \| powershell/],
     [['demo', '--nodes', 'many'], /"many" is no whole number/],
     [['demo', '--nodes', '0'], /from 1 to/],
   ]
@@ -88,9 +88,11 @@ void t.test('start of an empty home names the two commands to choose from', asyn
 void t.test('explain prints every code, and guesses', async t => {
   for (const [code, entry] of Object.entries(codes)) {
     const { json } = await shoal(['explain', code, '--json'])
-    t.strictSame(json, { code, exit: entry.exit, status: entry.status, todo: entry.todo })
+    t.match(json, { code, exit: entry.exit, status: entry.status, todo: entry.todo })
+    t.match(json.means, /^[A-Z].{15,}\.$/, `${code} is explained`)
+    t.match(json.todo, /\.$/, `${code} has a cure`)
   }
-  t.match((await shoal(['explain', 'disk-full'])).out, /DISK_FULL \(exit code 1, HTTP status 507\)\nFree what/)
+  t.match((await shoal(['explain', 'disk-full'])).out, /DISK_FULL \(exit code 1, HTTP status 507\)\nThe disk [^\n]+\nFree what/)
   const unknown = await shoal(['explain', 'DISK_FUL'])
   t.equal(unknown.code, 1)
   t.match(unknown.err, /NOT_FOUND[^]*Did you mean DISK_FULL\?/)
@@ -102,7 +104,7 @@ void t.test('completion comes from the command table', async t => {
   t.strictSame(words.get('peers'), ['list', 'add', 'remove', 'test'])
   t.ok(words.get('rollout start')?.includes('--max-failed'))
   t.ok(words.get('rollout status')?.includes('--json'))
-  for (const shell of ['bash', 'zsh', 'fish']) {
+  for (const shell of ['bash', 'zsh', 'fish', 'powershell']) {
     const { code, out } = await shoal(['completion', shell])
     t.equal(code, 0)
     t.match(out, /reset-identity[^]*--can-invite|--can-invite[^]*reset-identity/)

@@ -30,16 +30,16 @@ const collect = (stream: PassThrough): (() => string) => {
 /** Runs a command in this process, with its own streams, environment and folder. */
 export async function shoal(
   argv: readonly string[],
-  more: { env?: Record<string, string>; stdin?: string; cwd?: string; signal?: AbortSignal } = {},
+  more: { env?: Record<string, string>; stdin?: string; cwd?: string; signal?: AbortSignal; isTTY?: boolean } = {},
 ): Promise<Ran> {
   const stdout = new PassThrough()
   const stderr = new PassThrough()
   const out = collect(stdout)
   const err = collect(stderr)
   const io: Partial<Io> = {
-    stdin: Readable.from([more.stdin ?? '']),
+    stdin: Object.assign(Readable.from([more.stdin ?? '']), { isTTY: more.isTTY === true }),
     stdout,
-    stderr,
+    stderr: Object.assign(stderr, { isTTY: more.isTTY === true }),
     env: more.env ?? {},
     cwd: more.cwd ?? '/nowhere',
     signal: more.signal ?? new AbortController().signal,

@@ -12,6 +12,7 @@ import { homePaths } from '../../../src/slots/index.ts'
 import { NodeStore } from '../../../src/store/index.ts'
 import {
   newOperatorKey,
+  openOperatorKey,
   parseToken,
   sha256,
   signingKeys,
@@ -643,4 +644,31 @@ void t.test('people: each change is the next root, signed by an admin', async t 
   })
   t.equal(rescued.code, 0, 'the recovery kit names a new admin')
   t.match(nextRoot().people, [{ name: 'ann' }, { name: 'new', role: 'admin' }])
+})
+
+void t.test('a rotated key: signed by the old and the new one, what the old one signed is named', async t => {
+  let status = 422
+  const { asked } = await fakeNode(
+    w => t.teardown(w),
+    home,
+    agreeing(a => (a.path.endsWith('/root') && status !== 201 ? { status, body: refusal('BAD_ROOT', 'no') } : undefined)),
+  )
+  const file = join(paths.operators, 'ann.json')
+  const before = readFileSync(file, 'utf8')
+  const argv = ['keys', 'rotate', '--operator', 'ann', '--json', '--home', home]
+  t.equal((await shoal(argv, { env })).json.error.code, 'BAD_ROOT')
+  t.equal(readFileSync(file, 'utf8'), before, 'a refusal changes nothing')
+  status = 201
+  asked.length = 0
+  const { code, json } = await shoal(argv, { env })
+  t.equal(code, 0)
+  const next = trustNextRoot(bodyOf(asked, 'root').root, root)
+  t.match(next.people, [{ name: 'ann', role: 'admin', keyid: json.keyid }])
+  t.match(next.retired, [{ name: 'ann', keyid: root.people[0]?.keyid, until: 7 }])
+  t.equal(json.passphrase, null)
+  t.equal(openOperatorKey(readFileSync(file, 'utf8'), 'words').keyid, json.keyid, 'the passphrase stays')
+  t.equal(
+    (await shoal(['keys', 'rotate', 'nobody', '--json', '--home', home], { env: { ...env, SHOAL_OPERATOR: 'ann' } })).json.error.code,
+    'NOT_FOUND',
+  )
 })
