@@ -55,7 +55,7 @@ export class RunningApp {
     this.title = title
     this.#instance = instance
     this.#log = log
-    this.#handler = instance.middleware === undefined ? (instance.handler?.bind(instance) ?? notFound) : this.#mount(instance.middleware)
+    this.#handler = instance.middleware === undefined ? this.#plain(instance.handler ?? notFound) : this.#mount(instance.middleware)
   }
 
   /** Answers a request of any path outside /_shoal/; after `close` with 503. */
@@ -108,6 +108,11 @@ export class RunningApp {
     } catch (cause) {
       throw new ShoalError('APP_CLOSE_FAILED', `app ${this.title}: ${messageOf(cause)}`, { cause })
     }
+  }
+
+  /** An Express app is a function with methods of its own: its `bind` is a route for the HTTP method BIND. */
+  #plain(handler: Handler): Handler {
+    return (req, res) => Reflect.apply(handler, this.#instance, [req, res])
   }
 
   #mount(middleware: Koa.Middleware): Handler {

@@ -207,6 +207,15 @@ void t.test('requests: what an app throws is an answer and a log line', async t 
     await t.rejects(fetch(`${url}/half`).then(r => r.text()))
     t.equal(await upgrade('/'), 404)
   })
+  await t.test('as a function with methods of its own, as an Express app is', async t => {
+    const { app } = await run(
+      t,
+      `const app = (req, res) => res.end(typeof app.bind() + req.url)
+       Object.assign(app, { bind: () => 'a route for BIND', call: null, apply: null })
+       export default () => ({ handler: app })`,
+    )
+    t.equal(await (await fetch(`${await serve(t, app)}/x`)).text(), 'string/x')
+  })
   await t.test('with neither', async t => {
     const { app } = await run(t, 'export default () => ({})')
     t.equal((await fetch(await serve(t, app))).status, 404)
