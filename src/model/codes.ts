@@ -53,6 +53,9 @@ export const codes = {
   // Trust.
   NOT_ALLOWED: entry(4, 403, 'This needs an operator of the role that the message names.'),
   UNAUTHENTICATED: entry(4, 401, 'Use the node’s own token, or log in.'),
+  LOGIN_FAILED: entry(4, 401, 'Check name and passphrase; a session may also have ended: log in again.'),
+  TOO_MANY_TRIES: entry(4, 429, 'Wait as long as Retry-After says, then try again.'),
+  CSRF: entry(4, 403, 'Send the header x-csrf with what the session told at its beginning; reload the page.'),
   BAD_PASSPHRASE: entry(4, 403, 'Check the passphrase; the recovery kit helps when it is lost.'),
   NO_OPERATOR_KEY: entry(4, 403, 'Name one with --operator on a console node, or give a key file with --key.'),
   BAD_SIGNATURE: entry(1, 422, 'The document was changed, or signed by a key that the root does not name.'),

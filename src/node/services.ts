@@ -3,6 +3,7 @@ import type { Config, Digest } from '../model/index.ts'
 import type { WebServices } from '../web/index.ts'
 import { advertised, type Home, type Settings } from './home.ts'
 import type { Log } from './log.ts'
+import { operatorKeyFiles } from './operator-keys.ts'
 import type { NodeRuntime } from './runtime.ts'
 
 export interface Lifecycle {
@@ -46,6 +47,8 @@ export function webServices(
     ca: home.ca,
     caPem: home.caPem,
     invites: runtime.store,
+    sessions: runtime.store.people,
+    operatorKeys: operatorKeyFiles(home.paths.operators),
     packages: runtime.packages,
     servePackage: (req, res, path) => void runtime.packageServer.handle(req, res, path),
     document: (digest: Digest) => runtime.store.document(digest),

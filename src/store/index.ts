@@ -1,1 +1,2 @@
 export * from './node-store.ts'
+export * from './people-store.ts'

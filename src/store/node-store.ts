@@ -6,6 +6,7 @@ import Database from 'better-sqlite3'
 import { type Digest, type Fact, parseDigest, ShoalError } from '../model/index.ts'
 import { bytesOf } from './copy.ts'
 import { translated } from './errors.ts'
+import { peopleSchema, PeopleStore } from './people-store.ts'
 
 const schema = `
   create table if not exists fact (
@@ -55,6 +56,8 @@ const upsertFact = `insert into fact values (@kind, @owner, @name, @epoch, @vers
 export class NodeStore {
   /** What is written is forgotten: the disk does not take it. */
   readonly isCopy: boolean
+  /** Sessions of people at this node. */
+  readonly people: PeopleStore
   readonly #db: Database.Database
 
   /**
@@ -67,11 +70,12 @@ export class NodeStore {
     try {
       if (!this.isCopy) this.#db.pragma('journal_mode = WAL')
       this.#db.pragma('synchronous = NORMAL')
-      this.#db.exec(schema)
+      this.#db.exec(schema + peopleSchema)
     } catch (error) {
       this.#db.close()
       throw translated(error)
     }
+    this.people = new PeopleStore(this.#db, (durable, work) => this.#write(durable, work))
   }
 
   /** What node.db holds, in memory: for a disk that is full, or a file that another program has locked. @throws as the constructor */

@@ -17,7 +17,7 @@ import {
 import { Fields, type KeyId, parseJson, parseKeyId, parseOperatorName, ShoalError } from '../model/index.ts'
 
 /** scrypt's cost: 2^16 takes about 0.25 s and 64 MiB. */
-const scryptCost = { N: 1 << 16, r: 8, p: 1, maxmem: 160 << 20 }
+export const scryptCost = { N: 1 << 16, r: 8, p: 1, maxmem: 160 << 20 }
 const maxCost = 1 << 18
 
 export interface Signer {
@@ -42,7 +42,7 @@ const rawHex = (key: KeyObject): string => Buffer.from(key.export({ format: 'jwk
 export const publicKeyFromHex = (hex: string): KeyObject =>
   createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: Buffer.from(hex, 'hex').toString('base64url') }, format: 'jwk' })
 
-const operatorKey = (name: string, key: KeyObject): OperatorKey => {
+export const operatorKey = (name: string, key: KeyObject): OperatorKey => {
   const publicHex = rawHex(createPublicKey(key))
   return { name, publicHex, keyid: keyIdOf(publicHex), sign: message => sign(null, message, key).toString('base64') }
 }
@@ -55,17 +55,25 @@ export interface NewOperatorKey {
 
 export function newOperatorKey(name: string, passphrase: string): NewOperatorKey {
   const { privateKey } = generateKeyPairSync('ed25519')
+  return keyFileOf(name, privateKey, seal(privateKey.export({ format: 'der', type: 'pkcs8' }), passphrase))
+}
+
+/** A new key with its file, from the key and what `seal` made of it. */
+export function keyFileOf(name: string, privateKey: KeyObject, sealed: Sealed): NewOperatorKey {
   const key = operatorKey(name, privateKey)
-  const sealed = seal(privateKey.export({ format: 'der', type: 'pkcs8' }), passphrase)
   return { key, file: `${JSON.stringify({ schema: 1, name, keyid: key.keyid, public: key.publicHex, ...sealed }, null, 2)}\n` }
 }
 
 /** @throws ShoalError BAD_PASSPHRASE, BAD_REQUEST */
 export function openOperatorKey(text: string, passphrase: string, where = 'key file'): OperatorKey {
   const f = new Fields(parseJson(text, where, 10_000), where)
-  const name = f.get('name', parseOperatorName)
-  const der = unseal(f, passphrase)
-  const key = operatorKey(name, createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }))
+  return keyOfFile(f, unseal(f, passphrase))
+}
+
+/** The key that an opened key file holds. @throws ShoalError BAD_REQUEST */
+export function keyOfFile(f: Fields, der: Buffer): OperatorKey {
+  const { where } = f
+  const key = operatorKey(f.get('name', parseOperatorName), createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }))
   if (key.keyid !== f.get('keyid', parseKeyId))
     throw new ShoalError('BAD_REQUEST', `${where}: holds key ${key.keyid}, says ${f.string('keyid')}`)
   return key
@@ -80,22 +88,45 @@ export interface Sealed {
 /** Encrypts a secret under a passphrase; the parameters travel with it. */
 export function seal(secret: Uint8Array, passphrase: string): Sealed {
   const salt = randomBytes(16)
+  return sealWith(secret, salt, scryptSync(normal(passphrase), salt, 32, scryptCost))
+}
+
+/** The same with a key that scrypt has made of the passphrase and the salt, at `scryptCost`. */
+export function sealWith(secret: Uint8Array, salt: Uint8Array, key: Uint8Array): Sealed {
   const nonce = randomBytes(12)
-  const cipher = createCipheriv('aes-256-gcm', scryptSync(passphrase.normalize('NFKC'), salt, 32, scryptCost), nonce)
+  const cipher = createCipheriv('aes-256-gcm', key, nonce)
   const body = Buffer.concat([cipher.update(secret), cipher.final(), cipher.getAuthTag()])
   const { N, r, p } = scryptCost
   return {
-    kdf: { name: 'scrypt', salt: salt.toString('base64'), N, r, p },
+    kdf: { name: 'scrypt', salt: Buffer.from(salt).toString('base64'), N, r, p },
     nonce: nonce.toString('base64'),
     sealed: body.toString('base64'),
   }
 }
 
-/** @throws ShoalError BAD_PASSPHRASE */
-export function unseal(f: Fields, passphrase: string): Buffer {
+/** One person types it composed, another decomposed: the same passphrase. */
+export const normal = (passphrase: string): string => passphrase.normalize('NFKC')
+
+export interface Kdf {
+  readonly salt: Buffer
+  readonly cost: typeof scryptCost
+}
+
+/** How the key of a sealed thing is made. @throws ShoalError BAD_REQUEST if it would cost too much */
+export function kdfOf(f: Fields): Kdf {
   const kdf = new Fields(f.raw('kdf'), `${f.where}.kdf`)
   const cost = { N: kdf.integer('N', 2, maxCost), r: kdf.integer('r', 1, 16), p: kdf.integer('p', 1, 4), maxmem: scryptCost.maxmem * 4 }
-  const key = scryptSync(passphrase.normalize('NFKC'), Buffer.from(kdf.string('salt', 100), 'base64'), 32, cost)
+  return { salt: Buffer.from(kdf.string('salt', 100), 'base64'), cost }
+}
+
+/** @throws ShoalError BAD_PASSPHRASE */
+export function unseal(f: Fields, passphrase: string): Buffer {
+  const { salt, cost } = kdfOf(f)
+  return unsealWith(f, scryptSync(normal(passphrase), salt, 32, cost))
+}
+
+/** @throws ShoalError BAD_PASSPHRASE */
+export function unsealWith(f: Fields, key: Uint8Array): Buffer {
   const body = Buffer.from(f.string('sealed', 8192), 'base64')
   try {
     const decipher = createDecipheriv('aes-256-gcm', key, Buffer.from(f.string('nonce', 100), 'base64'))

@@ -1,30 +1,29 @@
-/**
- * Who may call a route. A peer's certificate is not a user, a user's token is not a peer. Permission is judged before the body is read.
- */
-import { timingSafeEqual } from 'node:crypto'
+/** Who may call a route. A peer's certificate is not a user, a user's session is not a peer. Permission is judged before the body is read. */
 import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
 import { type NodeId, parseAddress, ShoalError } from '../model/index.ts'
-import { nodeOfCertificate } from '../trust/index.ts'
+import { nodeOfCertificate, type Role, roles } from '../trust/index.ts'
+import { type Caller, checkCsrf } from './callers.ts'
 import type { Who } from './listener/index.ts'
+import type { Session } from './sessions/index.ts'
 import type { WebServices } from './services.ts'
 
 /**
- * `anyone`; `viewer`: reads all; `home`: holds local.token, changes this node; `signed`: the body carries its own permission, an envelope or a
- * proof; `peer`: a member over its own certificate.
+ * `anyone`: strangers too. `viewer`: reads all: sessions, the home's token. `operator`, `admin`: a session of that role or more; `home…`: the
+ * home's token too, since it changes this node only. `signs…`: an envelope, which is its own permission, or a session of that role that signs
+ * here. `person`: a session, whosever. `home`: the home's token alone. `bytes`: judged by what is sent. `peer`: a member over its certificate.
  */
-export type Access = 'anyone' | 'viewer' | 'home' | 'signed' | 'peer'
-
-const isSameSecret = (a: string, b: string): boolean => {
-  const [x, y] = [Buffer.from(a), Buffer.from(b)]
-  return x.length === y.length && timingSafeEqual(x, y)
-}
-
-/** The caller holds this home's local token. */
-export const hasToken = (req: IncomingMessage, services: WebServices): boolean => {
-  const [scheme, token] = (req.headers.authorization ?? '').split(' ')
-  return scheme?.toLowerCase() === 'bearer' && token !== undefined && isSameSecret(token, services.localToken)
-}
+export type Access =
+  | 'anyone'
+  | 'viewer'
+  | 'person'
+  | 'home'
+  | 'home or operator'
+  | 'home or admin'
+  | 'signs as operator'
+  | 'signs as admin'
+  | 'bytes'
+  | 'peer'
 
 /** The member that a peer's certificate names, judged anew at each request and upgrade. @throws ShoalError NOT_MEMBER, NOT_ALLOWED, BAD_SIGNATURE */
 export function memberOf(who: Who, services: WebServices): NodeId {
@@ -35,16 +34,51 @@ export function memberOf(who: Who, services: WebServices): NodeId {
   return id
 }
 
-/** @throws ShoalError UNAUTHENTICATED, NOT_ALLOWED, NOT_MEMBER */
-export function mayCall(access: Access, req: IncomingMessage, who: Who, services: WebServices): void {
+/** The least role of a session that may. `null`: no session may. */
+const leastRole: Readonly<Record<Exclude<Access, 'peer'>, Role | null>> = {
+  anyone: 'viewer',
+  viewer: 'viewer',
+  person: 'viewer',
+  bytes: 'viewer',
+  home: null,
+  'home or operator': 'operator',
+  'home or admin': 'admin',
+  'signs as operator': 'operator',
+  'signs as admin': 'admin',
+}
+
+/** Where strangers are let through: what they may is in what they send. */
+const openToStrangers: readonly Access[] = ['anyone', 'bytes', 'signs as operator', 'signs as admin']
+
+export const isAtLeast = (role: Role, least: Role): boolean => roles.indexOf(role) >= roles.indexOf(least)
+
+/** @throws ShoalError UNAUTHENTICATED, NOT_ALLOWED, NOT_MEMBER, CSRF */
+export function mayCall(access: Access, req: IncomingMessage, caller: Caller, who: Who, services: WebServices): void {
   if (access === 'peer') {
     memberOf(who, services)
     return
   }
-  if (who.kind === 'peer') throw new ShoalError('NOT_ALLOWED', 'a node’s certificate is no user')
-  if ((access === 'viewer' || access === 'home') && !hasToken(req, services)) {
-    throw new ShoalError('UNAUTHENTICATED', 'this needs the token of the node’s own home')
+  switch (caller.kind) {
+    case 'peer':
+      throw new ShoalError('NOT_ALLOWED', 'a node’s certificate is no user')
+    case 'nobody':
+      if (!openToStrangers.includes(access)) throw new ShoalError('UNAUTHENTICATED', 'log in, or send the token of the node’s own home')
+      return
+    case 'home':
+      if (access === 'person') throw new ShoalError('NOT_ALLOWED', 'the home’s token is no person')
+      return
+    case 'session':
+      mayPerson(access, caller.session)
+      if (access !== 'anyone') checkCsrf(req, caller)
+      return
   }
+}
+
+function mayPerson(access: Exclude<Access, 'peer'>, { name, role }: Session): void {
+  const least = leastRole[access]
+  if (least === null) throw new ShoalError('NOT_ALLOWED', 'this takes the token of the node’s own home')
+  if (!isAtLeast(role, least))
+    throw new ShoalError('NOT_ALLOWED', `${name} is ${role}; this takes ${least === 'admin' ? 'an admin' : 'an operator or admin'}`)
 }
 
 const hostOf = (text: string): string | null => {

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Context, Next } from 'koa'
 import { codeOf, codes, messageOf, systemCodeOf } from '../model/index.ts'
+import { RetryLater } from './retry-later.ts'
 import type { WebServices } from './services.ts'
 
 /** Error middleware: code to status by the table of codes; what is not ours says nothing but its request id. */
@@ -23,6 +24,7 @@ export const answerErrors =
         })
       ctx.status = codes[code].status
       if (ctx.status === 503) ctx.set('Retry-After', '1')
+      if (error instanceof RetryLater) ctx.set('Retry-After', String(Math.ceil(error.afterMs / 1000)))
       if (ctx.status === 401) ctx.set('WWW-Authenticate', 'Bearer')
       ctx.body = { error: { code, message: code === 'INTERNAL' ? 'internal fault; see the log of the node' : messageOf(error), requestId } }
     }

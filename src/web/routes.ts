@@ -11,7 +11,7 @@ import {
   parseDisplayName,
   ShoalError,
 } from '../model/index.ts'
-import { hasToken, type Access } from './access.ts'
+import type { Access } from './access.ts'
 import { readJson } from './body.ts'
 import { Documents } from './documents.ts'
 import { Drafts } from './drafts.ts'
@@ -21,33 +21,35 @@ import { paged, pageOfNodes } from './lists.ts'
 import { findNode, findRollout } from './names.ts'
 import { listPeers, testPeers } from './peers.ts'
 import { parseRange } from './range.ts'
+import { type Route, v1 } from './route.ts'
+import { sessionRoutes } from './session-routes.ts'
+import type { Sessions } from './sessions/index.ts'
 import type { WebServices } from './services.ts'
 import { Views } from './views.ts'
 
-export interface Route {
-  readonly method: 'GET' | 'POST' | 'DELETE'
-  /** Below `/_shoal/`. */
-  readonly path: string
-  readonly access: Access
-  readonly handle: (ctx: Context, param: (name: string) => string) => unknown
-}
-
-const v1 = 'api/v1/'
-
-export function routesOf(s: WebServices): readonly Route[] {
+export function routesOf(s: WebServices, sessions: Sessions): readonly Route[] {
   const views = new Views(s)
-  return [...healthRoutes(s), ...readRoutes(s, views), ...packageRoutes(s), ...signedRoutes(s, views), ...homeRoutes(s, views)]
+  return [
+    ...healthRoutes(s),
+    ...sessionRoutes(sessions, () => s.wallNow().getTime()),
+    ...readRoutes(s, views),
+    ...packageRoutes(s),
+    ...signedRoutes(s, views),
+    ...homeRoutes(s, views),
+  ]
 }
 
 function healthRoutes(s: WebServices): readonly Route[] {
-  const health = (isReady: boolean) => (ctx: Context) => {
-    const status = s.life()
-    ctx.status = status === 'ok' || (!isReady && status !== 'draining') ? 200 : 503
-    if (ctx.status === 503) ctx.set('Retry-After', '1')
-    if (!hasToken(ctx.req, s)) return { status }
-    const { app, shoal } = s.running()
-    return { status, node: { name: s.config().name, version: shoal.version, digest: s.self }, app, shoal }
-  }
+  const health =
+    (isReady: boolean): Route['handle'] =>
+    (ctx, _param, caller) => {
+      const status = s.life()
+      ctx.status = status === 'ok' || (!isReady && status !== 'draining') ? 200 : 503
+      if (ctx.status === 503) ctx.set('Retry-After', '1')
+      if (caller.kind !== 'home' && caller.kind !== 'session') return { status }
+      const { app, shoal } = s.running()
+      return { status, node: { name: s.config().name, version: shoal.version, digest: s.self }, app, shoal }
+    }
   return [
     { method: 'GET', path: 'livez', access: 'anyone', handle: health(false) },
     { method: 'GET', path: 'readyz', access: 'anyone', handle: health(true) },
@@ -99,7 +101,7 @@ function readRoutes(s: WebServices, views: Views): readonly Route[] {
 function packageRoutes(s: WebServices): readonly Route[] {
   return [
     { method: 'GET', path: `${v1}packages/:digest`, access: 'viewer', handle: (ctx, param) => sendPackage(ctx, s, param('digest')) },
-    { method: 'POST', path: `${v1}packages`, access: 'anyone', handle: ctx => takePackage(ctx, s) },
+    { method: 'POST', path: `${v1}packages`, access: 'bytes', handle: ctx => takePackage(ctx, s) },
     {
       method: 'GET',
       path: 'peer/v1/packages/:digest{/:part}',
@@ -146,7 +148,7 @@ function sendPackage(ctx: Context, s: WebServices, text: string): unknown {
 /** Anyone may send the bytes of a package that a signed release names: they can be nothing else. */
 async function takePackage(ctx: Context, s: WebServices): Promise<unknown> {
   const named = ctx.get('x-shoal-digest')
-  if (named === '' && !hasToken(ctx.req, s)) throw new ShoalError('UNAUTHENTICATED', 'name the digest of a known release in x-shoal-digest')
+  if (named === '') throw new ShoalError('UNAUTHENTICATED', 'name the digest of a known release in x-shoal-digest')
   const digest = parseDigest(named)
   const [found] = s.replica.book.releases().flatMap(({ release }) => {
     const ref = Object.values(release.packages).find(p => p.digest === digest)
@@ -174,29 +176,31 @@ function signedRoutes(s: WebServices, views: Views): readonly Route[] {
   const drafts = new Drafts(s, views)
   const post = (path: string, access: Access, handle: Route['handle']): Route => ({ method: 'POST', path: v1 + path, access, handle })
   return [
-    post('releases', 'signed', async ctx => {
+    post('releases', 'signs as operator', async ctx => {
       const { isNew, id, release } = documents.release(await readJson(ctx.req))
       ctx.status = isNew ? 201 : 200
       return { id, kind: release.kind, name: release.name, version: release.version }
     }),
     post('rollouts/draft', 'viewer', async ctx => drafts.order(await readJson(ctx.req))),
-    post('rollouts', 'signed', async ctx => {
+    post('rollouts', 'signs as operator', async ctx => {
       const { isNew, id, release } = documents.order(await readJson(ctx.req))
       ctx.status = isNew ? 201 : 200
       return { id, release }
     }),
     ...controlActions.map((action: ControlAction) =>
-      post(`rollouts/:id/${action}`, 'signed', async (ctx, param) => documents.control(await readJson(ctx.req), action, param('id'))),
+      post(`rollouts/:id/${action}`, 'signs as operator', async (ctx, param) =>
+        documents.control(await readJson(ctx.req), action, param('id')),
+      ),
     ),
-    post('invites', 'signed', async ctx => {
+    post('invites', 'signs as operator', async ctx => {
       const { isNew, id, expiresAt } = documents.invite(await readJson(ctx.req))
       ctx.status = isNew ? 201 : 200
       return { id, expiresAt }
     }),
-    post('nodes/:id/remove', 'signed', async (ctx, param) => ({
+    post('nodes/:id/remove', 'signs as admin', async (ctx, param) => ({
       id: documents.removal(await readJson(ctx.req), param('id')).node,
     })),
-    post('root', 'signed', async ctx => {
+    post('root', 'signs as admin', async ctx => {
       const { isNew, version } = documents.root(await readJson(ctx.req))
       ctx.status = isNew ? 201 : 200
       return { version }
@@ -204,7 +208,7 @@ function signedRoutes(s: WebServices, views: Views): readonly Route[] {
     {
       method: 'POST',
       path: 'join',
-      access: 'signed',
+      access: 'anyone',
       handle: async ctx => {
         const admitted = await redeem(s, await readJson(ctx.req))
         ctx.status = 201
@@ -215,10 +219,10 @@ function signedRoutes(s: WebServices, views: Views): readonly Route[] {
 }
 
 function homeRoutes(s: WebServices, views: Views): readonly Route[] {
-  const home = (method: Route['method'], path: string, handle: Route['handle']): Route => ({
+  const home = (method: Route['method'], path: string, access: Access, handle: Route['handle']): Route => ({
     method,
     path: v1 + path,
-    access: 'home',
+    access,
     handle,
   })
   const accepted = (ctx: Context): Record<string, unknown> => {
@@ -226,7 +230,7 @@ function homeRoutes(s: WebServices, views: Views): readonly Route[] {
     return { id: s.self }
   }
   return [
-    home('POST', 'peers', async ctx => {
+    home('POST', 'peers', 'home or operator', async ctx => {
       const address = (await readJson(ctx.req)).get('address', parseAddress)
       const { id, steps } = await s.probe(address, null)
       const failed = steps.find(step => !step.ok)
@@ -237,27 +241,27 @@ function homeRoutes(s: WebServices, views: Views): readonly Route[] {
       ctx.status = 201
       return pinned
     }),
-    home('DELETE', 'peers/:id', async (_ctx, param) => {
+    home('DELETE', 'peers/:id', 'home or operator', async (_ctx, param) => {
       const { peers } = s.config()
       // Who left is no member any more that could be found, and stays pinned until somebody says otherwise.
       const id = peers.find(p => p.id === param('id'))?.id ?? findNode(s, param('id'))
       await s.unpin(id)
       return { id }
     }),
-    home('POST', 'peers/test', async ctx => ({ tests: await testPeers(s, views, await readJson(ctx.req)) })),
-    home('POST', 'self/stop', ctx => {
+    home('POST', 'peers/test', 'home or operator', async ctx => ({ tests: await testPeers(s, views, await readJson(ctx.req)) })),
+    home('POST', 'self/stop', 'home', ctx => {
       s.stop()
       return accepted(ctx)
     }),
-    home('POST', 'self/restart', ctx => {
+    home('POST', 'self/restart', 'home or admin', ctx => {
       s.restart()
       return accepted(ctx)
     }),
-    home('POST', 'self/leave', async ctx => {
+    home('POST', 'self/leave', 'home', async ctx => {
       await s.leave()
       return accepted(ctx)
     }),
-    home('POST', 'self/rename', async ctx => {
+    home('POST', 'self/rename', 'home or admin', async ctx => {
       const name = (await readJson(ctx.req)).get('name', parseDisplayName)
       await s.rename(name)
       return { id: s.self, name }

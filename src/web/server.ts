@@ -8,9 +8,12 @@ import { codeOf, codes, messageOf, ShoalError } from '../model/index.ts'
 import { checkHost, mayCall, memberOf } from './access.ts'
 import { answerEarly } from './early.ts'
 import { answerErrors } from './errors.ts'
+import { callerOf, hideCookie } from './callers.ts'
 import type { Who } from './listener/index.ts'
-import { type Route, routesOf } from './routes.ts'
+import type { Route } from './route.ts'
+import { routesOf } from './routes.ts'
 import type { WebServices } from './services.ts'
+import { Sessions } from './sessions/index.ts'
 
 const prefix = '/_shoal/'
 
@@ -39,7 +42,8 @@ function createKoa(services: WebServices, who: (req: IncomingMessage) => Who): K
   const koa = new Koa()
   koa.silent = true
   const router = new Router({ prefix: '/_shoal', sensitive: true })
-  for (const route of routesOf(services)) mount(router, route, services, who)
+  const sessions = sessionsOf(services)
+  for (const route of routesOf(services, sessions)) mount(router, route, services, sessions, who)
   koa.use(answerEarly)
   koa.use(answerErrors(services.log))
   koa.use(async (ctx, next) => {
@@ -57,17 +61,30 @@ function createKoa(services: WebServices, who: (req: IncomingMessage) => Who): K
   return koa
 }
 
-function mount(router: Router, route: Route, services: WebServices, who: (req: IncomingMessage) => Who): void {
+const sessionsOf = (services: WebServices): Sessions =>
+  new Sessions({
+    store: services.sessions,
+    self: services.self,
+    root: () => services.replica.fleet.root,
+    keyFiles: services.operatorKeys,
+    now: () => services.wallNow().getTime(),
+  })
+
+function mount(router: Router, route: Route, services: WebServices, sessions: Sessions, who: (req: IncomingMessage) => Who): void {
   router.register(`/${route.path}`, route.method === 'GET' ? ['GET', 'HEAD'] : [route.method], async ctx => {
-    mayCall(route.access, ctx.req, who(ctx.req), services)
+    const asks = who(ctx.req)
+    const caller = callerOf(ctx.req, asks, services.localToken, sessions)
+    mayCall(route.access, ctx.req, caller, asks, services)
+    ctx.request.ip = asks.remote
     const params = ctx.params as Readonly<Record<string, string | undefined>>
-    const answer = await route.handle(ctx, name => params[name] ?? '')
+    const answer = await route.handle(ctx, name => params[name] ?? '', caller)
     if (answer !== undefined) ctx.body = answer
   })
 }
 
 function serveApp(req: IncomingMessage, res: ServerResponse, services: WebServices): void {
   const { handle } = services.app()
+  hideCookie(req)
   if (handle !== null) handle(req, res)
   else if (services.life() === 'ok' && (req.url === '/' || req.url === '')) {
     res.writeHead(302, { Location: prefix }).end()
@@ -87,8 +104,11 @@ function upgrade(req: IncomingMessage, socket: Socket, head: Buffer, who: Who, s
   try {
     if (path === `${prefix}mesh`) services.acceptLink(req, socket, head, memberOf(who, services))
     else if (path.startsWith(prefix)) throw new ShoalError('NOT_FOUND', `there is no WebSocket at ${path.slice(0, 100)}`)
-    else if (who.kind === 'peer' || services.app().upgrade?.(req, socket, head) !== true)
-      throw new ShoalError('NOT_FOUND', 'the app takes no WebSocket here')
+    else {
+      hideCookie(req)
+      if (who.kind === 'peer' || services.app().upgrade?.(req, socket, head) !== true)
+        throw new ShoalError('NOT_FOUND', 'the app takes no WebSocket here')
+    }
   } catch (error) {
     const code = codeOf(error)
     if (code === 'INTERNAL') services.log('upgrade failed', { path, error: messageOf(error) })

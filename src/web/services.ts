@@ -5,6 +5,7 @@ import type { Address, Config, Digest, Fact, NodeId, Running } from '../model/in
 import type { EventLog } from './events.ts'
 import type { Replica } from '../rollout/index.ts'
 import type { KeyAndCertificate } from '../trust/index.ts'
+import type { SessionStore } from './sessions/index.ts'
 
 export type Reach = 'self' | 'direct' | 'via' | 'lost'
 export type LifeState = 'ok' | 'starting' | 'draining' | 'safe-mode'
@@ -32,6 +33,14 @@ export interface PackageFiles {
   ): Promise<{ readonly manifest: { readonly name: string; readonly version: string } }>
 }
 
+/** Operators' encrypted key files: at console nodes only. */
+export interface OperatorKeyFiles {
+  /** null: there is none of that name. */
+  readonly read: (name: string) => Promise<string | null>
+  /** Is any kept here? */
+  readonly keepsKeys: () => Promise<boolean>
+}
+
 export interface AppDoor {
   /** null: no app runs here. */
   readonly handle: ((req: IncomingMessage, res: ServerResponse) => void) | null
@@ -55,6 +64,8 @@ export interface WebServices {
   readonly ca: KeyAndCertificate | null
   readonly caPem: string
   readonly invites: InviteStore
+  readonly sessions: SessionStore
+  readonly operatorKeys: OperatorKeyFiles
   readonly packages: PackageFiles
   /** Serves packages to peers: the part of the path behind `/_shoal/peer/v1/`. */
   readonly servePackage: (req: IncomingMessage, res: ServerResponse, path: string) => void

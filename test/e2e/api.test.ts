@@ -6,8 +6,8 @@ import t from 'tap'
 import { WebSocket } from 'ws'
 import { makeCa, makeNodeCertificate, newNodeKey } from '../../src/trust/index.ts'
 import { routesOf } from '../../src/web/routes.ts'
-import { ask, type Caller, changesNothing, failure, hex, id52, type Json, nobody, Pen, refused, type Reply, tokenOf } from './ask.ts'
-import { must, operator, TestFleet, until } from './fleet.ts'
+import { ask, type Caller, changesNothing, failure, hex, id52, type Json, logIn, nobody, Pen, refused, type Reply, tokenOf } from './ask.ts'
+import { must, operator, passphrase, TestFleet, until } from './fleet.ts'
 
 void t.test('a node asked from outside: who may what, and in which words', { timeout: 100_000 }, async t => {
   const fleet = await new TestFleet(t).found(1)
@@ -28,9 +28,16 @@ void t.test('a node asked from outside: who may what, and in which words', { tim
 
   const strange = makeCa()
   const strangeKey = newNodeKey()
+  const add = async (name: string, role: string): Promise<Caller> => {
+    const made = await must(node.cli(['operators', 'add', name, '--role', role, '--json', '--yes', ...fleet.signing(node)]))
+    return logIn(node, name, made.json().passphrase)
+  }
   const callers: Record<string, Caller> = {
     nobody,
     token,
+    viewer: await add('vera', 'viewer'),
+    operator: await add('otto', 'operator'),
+    admin: await logIn(node, operator, passphrase),
     member: member.caller,
     removed: removed.caller,
     'look-alike': { name: 'look-alike', cert: { cert: makeNodeCertificate(strangeKey.spki, pen.fleet, strange), key: strangeKey.key } },
@@ -38,29 +45,37 @@ void t.test('a node asked from outside: who may what, and in which words', { tim
   }
 
   await t.test('who may call what: every route of the table', async t => {
-    /** '' = let through to what the route does. */
+    const strangers = { anyone: '', bytes: '', 'signs as operator': '', 'signs as admin': '' }
+    const isNoPeer = Object.fromEntries(
+      [...Object.keys(strangers), 'viewer', 'person', 'home', 'home or operator', 'home or admin'].map(a => [a, 'NOT_ALLOWED']),
+    )
+    /** '' = let through to what the route does; what is not named is NOT_ALLOWED; strangers are asked to log in. */
     const allowed: Record<string, Record<string, string>> = {
-      nobody: { anyone: '', viewer: 'UNAUTHENTICATED', home: 'UNAUTHENTICATED', signed: '', peer: 'NOT_ALLOWED' },
-      token: { anyone: '', viewer: '', home: '', signed: '', peer: 'NOT_ALLOWED' },
-      member: { anyone: 'NOT_ALLOWED', viewer: 'NOT_ALLOWED', home: 'NOT_ALLOWED', signed: 'NOT_ALLOWED', peer: '' },
-      removed: { anyone: 'NOT_ALLOWED', viewer: 'NOT_ALLOWED', home: 'NOT_ALLOWED', signed: 'NOT_ALLOWED', peer: 'NOT_MEMBER' },
-      'no-alpn': { anyone: '', viewer: 'UNAUTHENTICATED', home: 'UNAUTHENTICATED', signed: '', peer: 'NOT_ALLOWED' },
+      nobody: { ...Object.fromEntries(Object.keys(isNoPeer).map(a => [a, 'UNAUTHENTICATED'])), ...strangers },
+      token: { ...strangers, viewer: '', home: '', 'home or operator': '', 'home or admin': '' },
+      viewer: { anyone: '', bytes: '', viewer: '', person: '' },
+      operator: { anyone: '', bytes: '', viewer: '', person: '', 'home or operator': '', 'signs as operator': '' },
+      admin: { ...strangers, viewer: '', person: '', 'home or operator': '', 'home or admin': '' },
+      member: { ...isNoPeer, peer: '' },
+      removed: { ...isNoPeer, peer: 'NOT_MEMBER' },
     }
-    const routes = routesOf({} as Parameters<typeof routesOf>[0])
+    allowed['no-alpn'] = allowed['nobody'] ?? {}
+    const routes = routesOf({} as never, null as never)
     t.ok(routes.length > 30, `${routes.length} routes seen`)
     t.ok(routes.some(r => r.access === 'peer'))
     await changesNothing(t, node, async () => {
       for (const { method, path, access } of routes) {
         const url = `/_shoal/${path.replace('{/:part}', '').replace(':digest', hex).replace(':id', id52)}`
         for (const [name, caller] of Object.entries(callers)) {
-          if (name === 'token' && path.includes('/self/')) continue // it would stop, restart or leave
+          if (path.includes('/self/') && (allowed[name]?.[access] === '' || method === 'GET')) continue // it would stop, restart or leave
+          if (path === 'api/v1/session' && method === 'DELETE' && caller.session !== undefined) continue // and this would end the session
           const asked = ask(node, caller, url, method === 'GET' ? {} : { method, body: {}, headers: { 'x-shoal-digest': hex } })
           if (name === 'look-alike') {
             t.match(await failure(asked), /ECONNRESET|ERR_SSL|EPIPE/, `${name} ${method} ${path}`)
             continue
           }
           const { code, status } = await asked
-          const want = allowed[name]?.[access] ?? '?'
+          const want = allowed[name]?.[access] ?? 'NOT_ALLOWED'
           if (want === '') t.notMatch(code, /^(UNAUTHENTICATED|NOT_ALLOWED|NOT_MEMBER|INTERNAL)$/, `${name} ${method} ${path}: ${code}`)
           else t.equal(code, want, `${name} ${method} ${path}: ${status}`)
         }

@@ -21,6 +21,7 @@ export type Json = any
 export interface Caller {
   readonly name: string
   readonly token?: string
+  readonly session?: { readonly cookie: string; readonly csrf: string }
   readonly cert?: { readonly cert: string; readonly key: string }
   /** Offer `shoal/1`; the default where there is a certificate. */
   readonly alpn?: boolean
@@ -64,6 +65,7 @@ export function ask(node: TestNode, caller: Caller, path: string, q: Question = 
     rejectUnauthorized: false,
     headers: {
       ...(caller.token === undefined ? {} : { authorization: `Bearer ${caller.token}` }),
+      ...(caller.session === undefined ? {} : { cookie: `__Host-shoal=${caller.session.cookie}`, 'x-csrf': caller.session.csrf }),
       ...(isRaw ? {} : { 'content-type': 'application/json' }),
       ...(body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }),
       ...q.headers,
@@ -110,6 +112,17 @@ export const tokenOf = (node: TestNode): Caller => ({
     return node.file('instance/local.token').trim()
   },
 })
+
+/** The session that an answer to a log-in opened. */
+export function sessionOf(name: string, reply: Reply): Caller {
+  if (reply.status !== 201) throw new Error(`${name}: ${reply.status} ${reply.bytes.toString()}`)
+  const cookie = /^__Host-shoal=([^;]+);/.exec(reply.headers['set-cookie']?.[0] ?? '')?.[1] ?? ''
+  return { name, session: { cookie, csrf: reply.json.csrf } }
+}
+
+/** A person's session, opened as the dashboard does. */
+export const logIn = async (node: TestNode, name: string, phrase: string): Promise<Caller> =>
+  sessionOf(name, await ask(node, nobody, 'session', { body: { name, passphrase: phrase } }))
 
 const hashOf = (path: string): string => createHash('sha256').update(readFileSync(path)).digest('hex')
 

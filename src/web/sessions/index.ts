@@ -1,0 +1,1 @@
+export { csrfOf, isCsrf, type OpenedSession, type Session, type SessionStore, Sessions } from './sessions.ts'
