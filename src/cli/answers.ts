@@ -75,6 +75,7 @@ export interface NodeAnswer {
   readonly shoal: RunningAnswer | null
   readonly desiredApp: string | null
   readonly health: string
+  readonly held: { readonly by: string; readonly reason: string; readonly leftMs: number | null } | null
   readonly rollout: string | null
   readonly step: string
   readonly outcome: string | null
@@ -91,6 +92,11 @@ const running = (value: unknown, where: string): RunningAnswer => {
   return { name: f.string('name', 200), version: f.string('version', 100) }
 }
 
+const held = (value: unknown, where: string): NonNullable<NodeAnswer['held']> => {
+  const f = new Fields(value, where)
+  return { by: f.string('by', 64), reason: f.maybe('reason', text(500), ''), leftMs: f.maybe('leftMs', (v, w) => asInteger(v, w), null) }
+}
+
 export function parseNode(value: unknown, where = 'node'): NodeAnswer {
   const f = new Fields(value, where)
   const desired = new Fields(f.raw('desired') ?? {}, `${where}.desired`)
@@ -100,6 +106,7 @@ export function parseNode(value: unknown, where = 'node'): NodeAnswer {
     shoal: f.maybe('shoal', running, null),
     desiredApp: desired.maybe('app', text(300), null),
     health: f.maybe('health', text(20), 'ok'),
+    held: f.maybe('held', held, null),
     rollout: f.maybe('rollout', text(64), null),
     step: f.maybe('step', text(20), 'idle'),
     outcome: f.maybe('outcome', text(20), null),

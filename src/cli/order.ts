@@ -173,7 +173,7 @@ function describe({ order, plan, names }: Draft): readonly string[] {
     plan.lost.length === 0
       ? []
       : [
-          `  not reached now, so last: ${plan.lost
+          `  not reached or held now, so last: ${plan.lost
             .map(id => oneLine(names.get(id) ?? id.slice(0, 8)))
             .slice(0, 10)
             .join(', ')}`,

@@ -37,7 +37,9 @@ function failureLines(node: NodeAnswer): readonly string[] {
 
 /** Nodes of the plan that have not confirmed and did not say why. */
 const missingOf = (rollout: RolloutAnswer): readonly NodeAnswer[] =>
-  rollout.nodes.filter(node => node.outcome === 'missing' || (node.outcome === null && node.reach === 'lost'))
+  rollout.nodes.filter(
+    node => node.outcome === 'missing' || (node.outcome === null && (node.reach === 'lost' || node.reason?.code === 'HELD')),
+  )
 
 const namesOf = (nodes: readonly NodeAnswer[]): string => {
   const names = nodes.slice(0, 10).map(node => oneLine(node.name))

@@ -71,7 +71,7 @@ export class FleetView {
 
   /** Takes in a fact that was judged good. Facts of other kinds change nothing here. */
   apply(fact: Fact): void {
-    if (['order', 'control', 'removal'].includes(fact.kind)) this.#raise(fact.version)
+    if (['order', 'control', 'hold', 'removal'].includes(fact.kind)) this.#raise(fact.version)
     if (fact.kind === 'root') this.#takeRoot(fact)
     else if (fact.kind === 'member') this.#takeMember(fact)
     else if (fact.kind === 'removal') this.#removed.set(parseNodeId(fact.name), Math.max(this.removalOf(fact.name), fact.version))

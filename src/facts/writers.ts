@@ -9,6 +9,7 @@ import {
   maxGenerationJump,
   parseControl,
   parseEnvelope,
+  parseHold,
   parseHoldingsBody,
   parseJson,
   parseLinksBody,
@@ -172,6 +173,7 @@ const rules: ReadonlyMap<string, Rule> = new Map<string, Rule>(
     root,
     member,
     removal: byOperators('removal', parseRemoval, doc => parseRemoval(doc.payload).node),
+    hold: byOperators('hold', parseHold, doc => parseHold(doc.payload).node),
     release: byOperators('release', parseRelease, doc => doc.digest),
     order: byOperators('order', parseOrder, doc => orderIdOfDigest(doc.digest)),
     control: byOperators('control', parseControl, doc => controlName(parseControl(doc.payload).order, doc.digest)),
@@ -245,7 +247,7 @@ export const rootFact = (root: TrustedRoot): Fact => ({
 
 /** An operators' envelope as a fact. */
 export const envelopeFact = (
-  kind: 'release' | 'order' | 'control' | 'removal',
+  kind: 'release' | 'order' | 'control' | 'removal' | 'hold',
   envelope: Envelope,
   name: string,
   version: number,

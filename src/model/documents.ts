@@ -42,7 +42,7 @@ export function parseEnvelope(value: unknown, where = 'envelope'): Envelope {
   }
 }
 
-export type DocumentKind = 'release' | 'order' | 'control' | 'invite' | 'removal'
+export type DocumentKind = 'release' | 'order' | 'control' | 'invite' | 'removal' | 'hold'
 export const payloadTypeOf = (kind: DocumentKind): string => `application/vnd.shoal.${kind}.v1+json`
 
 /** Where a release's bytes are, per platform or for `any`. `size` in bytes; `blockmap` is the digest of its segment list. */
@@ -272,6 +272,34 @@ export function parseRemoval(value: unknown): Removal {
     node: f.get('node', parseNodeId),
     generation: f.integer('generation', 1),
     reason: f.string('reason', 500),
+    by: f.get('by', parseOperatorName),
+    at: f.string('at', 40),
+  }
+}
+
+/** A held node starts no order until somebody ends the hold, or its time is over. */
+export interface Hold {
+  readonly fleet: FleetId
+  readonly node: NodeId
+  readonly generation: number
+  /** false: an earlier hold is over. */
+  readonly hold: boolean
+  /** ms by the held node's own count; null: until somebody ends it. */
+  readonly forMs: number | null
+  readonly reason: string
+  readonly by: string
+  readonly at: string
+}
+
+export function parseHold(value: unknown): Hold {
+  const f = new Fields(value, 'hold')
+  return {
+    fleet: f.get('fleet', parseFleetId),
+    node: f.get('node', parseNodeId),
+    generation: f.integer('generation', 1),
+    hold: f.boolean('hold'),
+    forMs: f.maybe('forMs', (v, w) => asInteger(v, w, 1, maxDurationMs), null),
+    reason: f.maybe('reason', asText(500), ''),
     by: f.get('by', parseOperatorName),
     at: f.string('at', 40),
   }

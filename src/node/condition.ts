@@ -53,7 +53,6 @@ export async function conditionFor(known: KnownOrder, s: ConditionSource): Promi
     reserveBytes: s.reserveMb() * 2 ** 20 + snapshot,
     notWritable: await firstNotWritable([paths.instance, paths.packages, paths.slots, paths.data]),
     failedBefore: failedBefore(s.orders(), s.self, known),
-    isHeld: false,
     hasRestartPath: s.hasLoader,
   }
 }

@@ -125,7 +125,7 @@ export class NodeRuntime {
   get #health(): Health {
     if (this.#isWithoutApp) return 'safe-mode'
     const isIll = this.#watch.isDegraded || this.store.isCopy || this.#unsaved.count > 0 || this.#mending.hasDamage
-    return isIll ? 'degraded' : 'ok'
+    return isIll ? 'degraded' : this.replica.holds.of(this.replica.self) === null ? 'ok' : 'held'
   }
 
   /** There should be an app, and there is none. */
@@ -165,7 +165,10 @@ export class NodeRuntime {
     this.driver.start(this.#o.trial, last === null ? null : fairVerdict(last, this.before()))
     this.status.say()
     this.#watch.start()
-    this.#writeTimer = setInterval(() => this.#unsaved.saveAgain() && this.status.say(), writeAgainMs)
+    this.#writeTimer = setInterval(() => {
+      this.#unsaved.saveAgain()
+      this.status.say()
+    }, writeAgainMs)
     if (this.#o.trial === null) this.#mending.start()
     if (this.#o.isSafe && this.#o.slots.app === null) this.#goOnWithoutPointer()
   }
@@ -380,7 +383,7 @@ export class NodeRuntime {
       running: () => ({ app: this.#o.app?.running.digest ?? null, shoal: this.#o.shoal.digest }),
       hasPackage: digest => this.packages.has(digest),
       isStaged: digest => this.#isStaged(digest),
-      isHeld: () => false,
+      isHeld: () => this.replica.holds.of(this.replica.self) !== null,
       isLost: node => this.reach.reach(node) === 'lost',
       linked: () => this.linked(),
       runs: () => {

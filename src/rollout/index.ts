@@ -1,5 +1,6 @@
 export * from './core/index.ts'
 export * from './driver.ts'
+export type { Held } from './holds.ts'
 export * from './probation.ts'
 export * from './replica.ts'
 export * from './status.ts'

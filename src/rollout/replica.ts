@@ -3,9 +3,10 @@
  * facts, each version once, and keeps everything in the store. It decides nothing.
  */
 import { FleetView, fleetJudge, type Judge, Registers, type Verdict } from '../facts/index.ts'
-import { type Digest, type Fact, factKey, messageOf, type NodeId, type OrderId, parsePlan, parseJson, type Plan } from '../model/index.ts'
+import { type Digest, type Fact, factKey, messageOf, type NodeId, parsePlan, parseJson, type Plan } from '../model/index.ts'
 import { type TrustedRoot, trustChain } from '../trust/index.ts'
 import { OrderBook } from './core/index.ts'
+import { Holds } from './holds.ts'
 
 /** What the replica needs of the store. */
 export interface FactStore {
@@ -40,7 +41,8 @@ export class Replica {
   readonly fleet: FleetView
   readonly judge: Judge
   readonly #options: ReplicaOptions
-  readonly #ages = new Map<OrderId, { readonly before: number; readonly since: number }>()
+  readonly holds: Holds
+  readonly #ages = new Map<string, { readonly before: number; readonly since: number }>()
   #past: ReadonlySet<string> = new Set()
   #epoch: number
 
@@ -64,6 +66,7 @@ export class Replica {
       if (verdict.v === 'accept' && registers.compare(fact) === 'new') this.fleet.apply(fact)
       return verdict
     }
+    this.holds = new Holds(this.registers, key => this.ageOf(key))
     for (const fact of facts) this.#load(fact)
     for (const digest of this.book.missingPlans()) this.#loadPlan(digest)
     this.forgetOldEvidence()
@@ -115,8 +118,8 @@ export class Replica {
     return this.#options.sign({ kind, owner: this.self, name, epoch: Math.max(this.#epoch, held?.epoch ?? 0), version, body: text })
   }
 
-  /** How long this node has known the order while it ran, ms: no clock that somebody sets decides about a deadline. */
-  ageOf(id: OrderId): number {
+  /** How long this node has known an order, or a hold, while it ran, ms: no clock that somebody sets decides about a deadline. */
+  ageOf(id: string): number {
     let age = this.#ages.get(id)
     if (age === undefined) {
       age = { before: Number(this.#options.store.remembered(`age ${id}`) ?? 0), since: this.#options.now() }

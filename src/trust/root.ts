@@ -216,7 +216,7 @@ export const retiredKeys = (root: TrustedRoot, counts: (person: RetiredPerson) =
   new Map(root.retired.filter(counts).map(p => [p.keyid, p.publicHex]))
 
 /** Keys that may sign a kind of document, with the threshold. Admins may do what operators may. */
-export function signingKeys(root: TrustedRoot, what: 'release' | 'order' | 'control' | 'invite' | 'removal'): SigningKeys {
+export function signingKeys(root: TrustedRoot, what: 'release' | 'order' | 'control' | 'invite' | 'removal' | 'hold'): SigningKeys {
   const least: readonly Role[] = what === 'removal' ? ['admin'] : ['operator', 'admin']
   const keys = new Map(root.people.filter(p => least.includes(p.role)).map(p => [p.keyid, p.publicHex]))
   return { keys, threshold: what === 'release' ? root.thresholds.release : what === 'order' ? root.thresholds.order : 1 }

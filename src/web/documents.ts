@@ -17,6 +17,7 @@ import {
   type OrderId,
   parseControl,
   parseEnvelope,
+  parseHold,
   parseInvite,
   parseJson,
   parseOrder,
@@ -135,6 +136,24 @@ export class Documents {
       throw new ShoalError('CONFLICT', `the removal has generation ${removal.generation}, the node was let in again at ${generation}`)
     this.#tell(envelopeFact('removal', envelope, removal.node, removal.generation))
     return removal
+  }
+
+  /**
+   * @param node whom the route names
+   * @param isHold what the route does: hold, or end a hold
+   * @throws ShoalError BAD_SIGNATURE, NOT_ALLOWED, OTHER_FLEET, NOT_FOUND, BAD_REQUEST, TOO_LARGE
+   */
+  hold(f: Fields, node: string, isHold: boolean): { readonly id: string; readonly held: boolean } {
+    const envelope = f.get('envelope', parseEnvelope)
+    const hold = parseHold(this.#verify(envelope, 'hold').payload)
+    const named = findNode(this.#s, node)
+    if (named !== hold.node || hold.hold !== isHold)
+      throw new ShoalError(
+        'BAD_REQUEST',
+        `the envelope ${hold.hold ? 'holds' : 'releases'} ${hold.node.slice(0, 8)}, the route ${isHold ? 'holds' : 'releases'} ${named.slice(0, 8)}`,
+      )
+    this.#tell(envelopeFact('hold', envelope, hold.node, hold.generation))
+    return { id: named, held: this.#s.replica.holds.of(named) !== null }
   }
 
   /** @throws ShoalError BAD_SIGNATURE, OTHER_FLEET, NOT_ALLOWED, BAD_REQUEST, CONFLICT */

@@ -143,7 +143,14 @@ export class Drafts {
     return this.#views
       .nodes(false)
       .filter(n => isMeant(n.id, n.tags))
-      .map(n => ({ id: n.id, platform: n.platform, nodejs: n.nodejs, tags: n.tags, lost: n.reach === 'lost', healthy: n.health === 'ok' }))
+      .map(n => ({
+        id: n.id,
+        platform: n.platform,
+        nodejs: n.nodejs,
+        tags: n.tags,
+        lost: n.reach === 'lost' || n.held !== null,
+        healthy: n.health === 'ok',
+      }))
   }
 
   #refuseDowngrade(release: KnownRelease['release'], candidates: readonly Candidate[]): void {

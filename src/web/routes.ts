@@ -200,6 +200,8 @@ function signedRoutes(s: WebServices, views: Views): readonly Route[] {
     post('nodes/:id/remove', 'signs as admin', async (ctx, param) => ({
       id: documents.removal(await readJson(ctx.req), param('id')).node,
     })),
+    post('nodes/:id/hold', 'signs as operator', async (ctx, param) => documents.hold(await readJson(ctx.req), param('id'), true)),
+    post('nodes/:id/unhold', 'signs as operator', async (ctx, param) => documents.hold(await readJson(ctx.req), param('id'), false)),
     post('root', 'signs as admin', async ctx => {
       const { isNew, version } = documents.root(await readJson(ctx.req))
       ctx.status = isNew ? 201 : 200

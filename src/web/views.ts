@@ -16,6 +16,7 @@ import {
 import {
   type Evidence,
   followed,
+  type Held,
   hasPassed,
   isNewer,
   isOpen,
@@ -43,6 +44,8 @@ export interface NodeView {
   readonly shoal: StatusBody['shoal'] | null
   readonly desired: { readonly app: string | null; readonly shoal: string | null }
   readonly health: Health
+  /** Who holds the node, and for how long still. */
+  readonly held: Held | null
   readonly rollout: string | null
   readonly step: StatusBody['step']
   readonly outcome: Outcome | null
@@ -74,6 +77,9 @@ export class Views {
 
   readonly isLost = (id: NodeId): boolean => this.#s.reach(id) === 'lost'
 
+  /** Who is lost, or held, does nothing for a rollout now. */
+  readonly isAway = (id: NodeId): boolean => this.isLost(id) || this.#s.replica.holds.of(id) !== null
+
   nodes(isAll: boolean): readonly NodeView[] {
     const { fleet } = this.#s.replica
     const ids = [...fleet.members().map(m => m.id), ...(isAll ? fleet.removed() : [])]
@@ -86,6 +92,7 @@ export class Views {
     const body = this.#s.replica.fleet.node(id)
     const status = this.status(id)
     const shown = rollout ?? orders.find(o => o.id === status?.rollout) ?? lastOrderOf(orders, id)
+    const held = this.#s.replica.holds.of(id)
     const isCurrent = shown !== undefined && status !== null && status.rollout === shown.id
     return {
       id,
@@ -100,7 +107,8 @@ export class Views {
       app: status?.app ?? null,
       shoal: status?.shoal ?? null,
       desired: { app: this.#desired(orders, id, status, 'app'), shoal: this.#desired(orders, id, status, 'shoal') },
-      health: status?.health ?? 'ok',
+      health: held !== null && status?.health !== 'degraded' && status?.health !== 'safe-mode' ? 'held' : (status?.health ?? 'ok'),
+      held,
       rollout: shown?.id ?? null,
       step: isCurrent ? status.step : 'idle',
       ...this.#ending(id, shown),
@@ -119,7 +127,9 @@ export class Views {
     if (controls.skipped.has(id)) return { outcome: 'skipped', reason: { code: 'SKIPPED', message: 'an operator left the node out' } }
     const preflight = known.preflights.get(id)
     if (preflight?.go === false && preflight.attempt >= controls.attemptOf(id)) return { outcome: 'refused', reason: preflight.reason }
-    return { outcome: this.isLost(id) ? 'missing' : null, reason: null }
+    const held = this.#s.replica.holds.of(id)
+    const why = held === null ? '' : `held by ${held.by}${held.reason === '' ? '' : `: ${held.reason}`}`
+    return { outcome: this.isLost(id) ? 'missing' : null, reason: held === null ? null : { code: 'HELD', message: why } }
   }
 
   #desired(orders: readonly KnownOrder[], id: NodeId, status: StatusBody | null, kind: PackageKind): string | null {
@@ -159,12 +169,12 @@ export class Views {
   }
 
   state(known: KnownOrder): RolloutState {
-    return stateOf(known, weigh(known), this.isLost)
+    return stateOf(known, weigh(known), this.isAway)
   }
 
   rollout(known: KnownOrder, withNodes: boolean): Record<string, unknown> {
     const evidence = weigh(known)
-    const state = stateOf(known, evidence, this.isLost)
+    const state = stateOf(known, evidence, this.isAway)
     const { order } = known
     const view = {
       id: known.id,
@@ -174,7 +184,7 @@ export class Views {
       initiatedAt: order.at,
       dryRun: order.dryRun,
       state,
-      opensWhen: opensWhen(known, evidence, state),
+      opensWhen: opensWhen(known, evidence, state) + this.#heldText(known, state),
       waves: this.#waves(known, evidence),
     }
     if (!withNodes) return view
@@ -184,11 +194,22 @@ export class Views {
     return { ...view, nodes: ids.map(id => ({ ...this.node(id, orders, known), log: log(id) })) }
   }
 
+  /** Whom a rollout waits for because somebody holds them. */
+  #heldText(known: KnownOrder, state: RolloutState): string {
+    if (state !== 'stalled' && state !== 'open') return ''
+    const nodes = known.plan?.waves.flatMap(w => w.nodes) ?? []
+    const held = nodes.filter(id => !known.outcomes.has(id) && this.#s.replica.holds.of(id) !== null)
+    const names = held.slice(0, 5).map(id => this.#s.replica.fleet.node(id)?.name ?? id.slice(0, 8))
+    return held.length === 0
+      ? ''
+      : `; held: ${names.join(', ')}${held.length > names.length ? ` and ${held.length - names.length} more` : ''}`
+  }
+
   #waves(known: KnownOrder, evidence: Evidence): readonly Record<string, unknown>[] {
     return (known.plan?.waves ?? []).map((wave, at) => {
       const t = evidence.tallies[at]
       if (t === undefined) return { state: 'closed', nodes: wave.nodes, need: wave.nodes.length, confirmed: 0, failed: 0, missing: 0 }
-      const lost = t.pending.filter(this.isLost).length
+      const lost = t.pending.filter(this.isAway).length
       return {
         state: at < evidence.reached && hasPassed(t) ? 'passed' : isOpen(known, evidence, at) ? 'open' : 'closed',
         nodes: wave.nodes,

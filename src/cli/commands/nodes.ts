@@ -1,5 +1,5 @@
-/** The fleet: status, nodes list, show, remove. */
-import { type Removal, ShoalError } from '../../model/index.ts'
+/** The fleet: status, nodes list, show, remove, hold, unhold. */
+import { type Hold, parseDurationMs, type Removal, ShoalError } from '../../model/index.ts'
 import { type NodeAnswer, parseFleet, parseNode, parseNodes } from '../answers.ts'
 import type { Context } from '../context.ts'
 import { ago, bytesText, oneLine, plural, table } from '../output.ts'
@@ -39,7 +39,7 @@ function details(node: NodeAnswer): readonly string[] {
     `  machine  ${node.platform}, Node.js ${node.nodejs}${node.tags.length > 0 ? `, tags ${node.tags.join(' ')}` : ''}`,
     `  app      ${runs(node.app)}${node.desiredApp !== null && node.desiredApp !== runs(node.app) ? `, should run ${oneLine(node.desiredApp)}` : ''}`,
     `  shoal    ${node.shoal?.version ?? '-'}`,
-    `  health   ${node.health}`,
+    `  health   ${node.health}${heldText(node)}`,
     `  doing    ${wordsOf(node)}${node.rollout === null ? '' : `  (rollout ${node.rollout.slice(0, 8)})`}`,
     ...(bytes === null
       ? []
@@ -48,6 +48,12 @@ function details(node: NodeAnswer): readonly string[] {
         ]),
     ...node.log.map(line => `    ${oneLine(line)}`),
   ]
+}
+
+function heldText({ held }: NodeAnswer): string {
+  if (held === null) return ''
+  const reason = held.reason === '' ? '' : `: ${oneLine(held.reason)}`
+  return `, held by ${oneLine(held.by)}${reason}${held.leftMs === null ? '' : `, ${ago(held.leftMs)} left`}`
 }
 
 async function showNode(context: Context, which: string): Promise<Outcome> {
@@ -77,6 +83,30 @@ async function remove(context: Context, args: Args): Promise<Outcome> {
   return { document, text: [`removed ${oneLine(node.name)} (${node.id.slice(0, 8)})`] }
 }
 
+/** Holds a node, or ends a hold: it goes on with what was ordered meanwhile. */
+async function hold(context: Context, args: Args, isHold: boolean): Promise<Outcome> {
+  const forMs = args.read('for', parseDurationMs, null)
+  const key = findKey(context, args)
+  const fleet = parseFleet(await context.api().get('fleet'))
+  const person = personOf(key, fleet)
+  const node = parseNode(await context.api().get(`nodes/${encodeURIComponent(args.need(0, 'node'))}`))
+  const payload: Hold = {
+    fleet: fleet.fleet,
+    node: node.id,
+    generation: fleet.generation + 1,
+    hold: isHold,
+    forMs,
+    reason: args.text('reason') ?? '',
+    by: person.name,
+    at: new Date().toISOString(),
+  }
+  const path = `nodes/${node.id}/${isHold ? 'hold' : 'unhold'}`
+  const document = await context.api().post(path, { envelope: await sign('hold', payload, key) })
+  const who = `${oneLine(node.name)} (${node.id.slice(0, 8)})`
+  const until = forMs === null ? '`shoal nodes unhold` ends it' : `for ${ago(forMs)}`
+  return { document, text: [isHold ? `${who} is held: it starts nothing; ${until}` : `${who} is held no longer`] }
+}
+
 export const nodeCommands: readonly CommandSpec[] = [
   { path: 'status', about: 'what the node at home runs and does', run: context => showNode(context, 'self') },
   {
@@ -98,5 +128,23 @@ export const nodeCommands: readonly CommandSpec[] = [
     about: 'take a node out of the fleet, for good',
     options: [{ flags: '--reason <text>', about: 'why' }, ...signingOptions, yesOption],
     run: remove,
+  },
+  {
+    path: 'nodes hold',
+    args: '<node>',
+    about: 'have a node wait: it starts no order',
+    options: [
+      { flags: '--for <time>', about: 'how long (default: until it is released)' },
+      { flags: '--reason <text>', about: 'why' },
+      ...signingOptions,
+    ],
+    run: (context, args) => hold(context, args, true),
+  },
+  {
+    path: 'nodes unhold',
+    args: '<node>',
+    about: 'end a hold; the node goes on with what was ordered',
+    options: signingOptions,
+    run: (context, args) => hold(context, args, false),
   },
 ]

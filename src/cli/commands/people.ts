@@ -114,7 +114,7 @@ async function add(context: Context, args: Args): Promise<Outcome> {
 function standing(context: Context, keyid: string): TrustedRoot['retired'][number]['keeps'] {
   const store = new NodeStore(context.paths.db)
   try {
-    const rank = ['removal', 'order', 'release', 'control']
+    const rank = ['removal', 'hold', 'order', 'release', 'control']
     const facts = store.facts().filter(f => f.owner === keyid && rank.includes(f.kind))
     const sorted = facts.toSorted((a, b) => rank.indexOf(a.kind) - rank.indexOf(b.kind) || b.version - a.version)
     const digests = sorted.map(f => sha256(Buffer.from(parseEnvelope(parseJson(f.body, f.kind)).payload, 'base64')))

@@ -153,7 +153,9 @@ export function findNodes(nodes: readonly NodeAnswer[], words: readonly string[]
 /** Whom `skip` means when it names nobody: those that the rollout waits for in vain. */
 function blocking(rollout: RolloutAnswer): readonly NodeId[] {
   const found = rollout.nodes
-    .filter(n => !['confirmed', 'skipped'].includes(n.outcome ?? (n.reach === 'lost' ? 'missing' : 'confirmed')))
+    .filter(
+      n => !['confirmed', 'skipped'].includes(n.outcome ?? (n.reach === 'lost' || n.reason?.code === 'HELD' ? 'missing' : 'confirmed')),
+    )
     .map(n => n.id)
   if (found.length === 0)
     throw new ShoalError('NOTHING_TO_DO', `no node of ${rollout.release} failed or is missing; name the nodes to skip`)

@@ -1,7 +1,7 @@
 /** Which facts go first. Kinds that are not named here, also those of later versions, are announced and pulled like statuses. */
 
 /** Pushed at once on links, durable before they are passed on. */
-const urgentKinds: ReadonlySet<string> = new Set(['order', 'control', 'removal', 'root', 'invite', 'member'])
+const urgentKinds: ReadonlySet<string> = new Set(['order', 'control', 'hold', 'removal', 'root', 'invite', 'member'])
 /** After these, facts may be good that were not before, and peers may be members no more. */
 const trustKinds: ReadonlySet<string> = new Set(['removal', 'root', 'invite', 'member'])
 const ranks: ReadonlyMap<string, number> = new Map([
@@ -11,6 +11,7 @@ const ranks: ReadonlyMap<string, number> = new Map([
   ['removal', 1],
   ['order', 2],
   ['control', 2],
+  ['hold', 2],
 ])
 
 export const isUrgent = (kind: string): boolean => urgentKinds.has(kind)

@@ -16,7 +16,6 @@ export interface Condition {
   readonly notWritable: string | null
   /** Digests that failed here before. */
   readonly failedBefore: ReadonlySet<Digest>
-  readonly isHeld: boolean
   readonly hasRestartPath: boolean
 }
 
@@ -28,7 +27,6 @@ const no = (code: Reason['code'], message: string): Reason => ({ code, message }
 type Check = (order: Order, release: Release, ref: PackageRef, now: Condition) => Reason | null
 
 const checks: readonly Check[] = [
-  (_order, _release, _ref, now) => (now.isHeld ? no('HELD', 'an operator holds this node') : null),
   (_order, { engines }, _ref, now) =>
     engines !== null && !satisfies(now.nodejs, engines, { includePrerelease: true })
       ? no('ENGINE_UNSUPPORTED', `the release needs Node.js ${engines}, this node has ${now.nodejs}`)

@@ -371,7 +371,6 @@ const condition = (over: Partial<Condition> = {}): Condition => ({
   reserveBytes: 0,
   notWritable: null,
   failedBefore: new Set(),
-  isHeld: false,
   hasRestartPath: true,
   ...over,
 })
@@ -389,7 +388,6 @@ void t.test('preflight: go, or the reason why not', async t => {
     ['NOT_WRITABLE', {}, { notWritable: '/data' }],
     ['DISK_FULL', {}, { freeBytes: 3000 }],
     ['FAILED_BEFORE', {}, { failedBefore: new Set([v2]) }],
-    ['HELD', {}, { isHeld: true }],
   ]
   for (const [want, rel, cond, ord] of refusals) t.equal(preflight(order(ord), { ...r, ...rel }, condition(cond))?.code, want)
   t.equal(preflight(order({ allowDowngrade: true }), release('0.9.0', v2), condition()), null)
