@@ -149,10 +149,22 @@ function environment() {
   return env
 }
 
-/** For processes that live long: no secret that somebody gave to `start --init` or for a join. */
+/**
+ * A service manager that holds the port (systemd's socket unit) hands it over as descriptor 3. Every supervisor gets it from here, so
+ * that none has to bind it, and connections wait in its backlog while there is none.
+ */
+const passedFd = 3
+const hasPassedSocket = !isWindows && process.env.LISTEN_PID === String(process.pid) && Number(process.env.LISTEN_FDS) >= 1
+
+/** What is not for processes that live long: secrets that somebody gave to `start --init` or for a join, and words to this process alone. */
+const notInherited = ['SHOAL_PASSPHRASE', 'SHOAL_TOKEN', 'SHOAL_READY', 'SHOAL_LISTEN_FD', 'LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES']
+
 function serverEnvironment() {
-  const { SHOAL_PASSPHRASE: _, SHOAL_TOKEN: __, SHOAL_READY: ___, ...env } = environment()
-  return isJson ? { ...env, SHOAL_READY: mayDocument ? 'json' : 'silent' } : env
+  const env = environment()
+  for (const name of notInherited) delete env[name]
+  if (isJson) env.SHOAL_READY = mayDocument ? 'json' : 'silent'
+  if (hasPassedSocket) env.SHOAL_LISTEN_FD = String(passedFd)
+  return env
 }
 
 const exitCodeOf = (code, signal) => (signal === null ? (code ?? 1) : 128 + (constants.signals[signal] ?? 0))
@@ -223,7 +235,8 @@ function stop() {
 function runSupervisor(node, digest, onReady) {
   return new Promise(done => {
     const args = [entryOf(join(slots, digest)), 'supervise', '--home', home, '--slot', digest]
-    const child = spawn(node, args, { cwd: home, stdio: ['ignore', 'inherit', 'inherit', 'ipc'], env: serverEnvironment() })
+    const stdio = ['ignore', 'inherit', 'inherit', ...(hasPassedSocket ? [passedFd] : []), 'ipc']
+    const child = spawn(node, args, { cwd: home, stdio, env: serverEnvironment() })
     running = child
     const end = { isReady: false, blocked: null, code: 1, why: '' }
     const timer = setTimeout(() => {

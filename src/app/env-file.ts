@@ -4,6 +4,7 @@
  */
 import { open } from 'node:fs/promises'
 import { ShoalError, systemCodeOf } from '../model/index.ts'
+import { hasModes } from '../slots/index.ts'
 import { maxEnvBytes } from './limits.ts'
 
 /** Others may not even read it. */
@@ -18,7 +19,7 @@ export async function readEnvFile(path: string): Promise<Record<string, string>>
   if (file === null) return {}
   try {
     const { mode, size } = await file.stat()
-    if (process.platform !== 'win32' && (mode & foreignBits) !== 0) {
+    if (hasModes && (mode & foreignBits) !== 0) {
       throw new ShoalError('KEY_FILE_MODE', `${path}: mode is ${(mode & 0o777).toString(8)}, must be 600`)
     }
     if (size > maxEnvBytes) throw new ShoalError('TOO_LARGE', `${path}: ${size} bytes, at most ${maxEnvBytes}`)

@@ -2,7 +2,7 @@
 import { constants } from 'node:fs'
 import { chmod, copyFile, mkdir, open, rmdir, symlink, utimes } from 'node:fs/promises'
 import { ShoalError, systemCodeOf } from '../model/index.ts'
-import { realDisk, removeTree, renameDurable, writeDurable } from '../slots/index.ts'
+import { realDisk, removeTree, renameDurable, syncFlags, writeDurable } from '../slots/index.ts'
 
 export interface TreeDisk {
   /** 0700; that it is there already is no error. */
@@ -21,9 +21,6 @@ export interface TreeDisk {
   /** Replaces a file durably. */
   readonly write: (path: string, text: string) => Promise<void>
 }
-
-/** Windows flushes only what is open for writing. */
-const syncFlags = process.platform === 'win32' ? 'r+' : 'r'
 
 async function syncFile(path: string): Promise<void> {
   try {

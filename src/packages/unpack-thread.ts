@@ -20,6 +20,7 @@ import { dirname, join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import AdmZip from 'adm-zip'
 import { codeOf, type Digest, messageOf, ShoalError, systemCodeOf } from '../model/index.ts'
+import { isWindows } from '../slots/index.ts'
 import { blockmapOf, formatBlockmap, sha256Hex } from './blockmap.ts'
 import { judgeContent, judgeContents } from './contents.ts'
 import { type JudgedEntry, type JudgedPackage, judgePackage } from './judge.ts'
@@ -28,7 +29,6 @@ import { reject, shown } from './rules.ts'
 import type { Answer, Job } from './thread-jobs.ts'
 
 const syncsAtOnce = 32
-const isWindows = process.platform === 'win32'
 
 async function run(job: Job): Promise<Answer> {
   try {

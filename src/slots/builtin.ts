@@ -10,6 +10,7 @@ import { type Digest, Fields, type Manifest, parseAppName, parseJson, parseVersi
 import { realDisk, removeTree, renameDurable, writeDurable } from './durable.ts'
 import { digestOfFiles, fileListName, forEachAtOnce, formatFileList, listFiles, verifySlot, walk } from './files.ts'
 import { homePaths } from './paths.ts'
+import { isWindows } from './platform.ts'
 import { entryOf, nodePackageName, slotDir, thisPlatform } from './slot.ts'
 
 /** One file of the program: where it is, where it goes, and whether it may be one file with two names. */
@@ -138,7 +139,7 @@ async function tryLink(from: string, to: string): Promise<boolean> {
 
 /** Windows flushes only what is open for writing, and a linked file is not ours to open so. */
 async function syncFile(path: string, flags: 'r' | 'r+'): Promise<void> {
-  if (process.platform === 'win32' && flags === 'r') return
+  if (isWindows && flags === 'r') return
   if (flags === 'r+') await chmod(path, 0o644 | ((await isExecutable(path)) ? 0o111 : 0))
   await using file = await open(path, flags)
   await file.sync()

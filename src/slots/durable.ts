@@ -9,6 +9,7 @@ import { dirname } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { ShoalError, systemCodeOf } from '../model/index.ts'
 import { renameRetryMs } from './limits.ts'
+import { hasFolderSync, isHeldOpen } from './platform.ts'
 
 /** What a durable write asks of the disk; tests give one that fails. */
 export interface Disk {
@@ -28,8 +29,6 @@ export interface DiskSync {
   readonly remove: (path: string) => void
   readonly wait: (ms: number) => void
 }
-
-const hasFolderSync = process.platform !== 'win32'
 
 export const realDisk: Disk = {
   writeNew: async (path, bytes, mode) => {
@@ -67,7 +66,6 @@ export const realDiskSync: DiskSync = {
   wait: ms => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms),
 }
 
-const isHeldOpen = (error: unknown): boolean => ['EPERM', 'EBUSY', 'EACCES'].includes(systemCodeOf(error) ?? '')
 const besideOf = (path: string): string => `${path}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`
 
 function explained(error: unknown, path: string): unknown {
@@ -106,7 +104,8 @@ export async function writeDurable(path: string, bytes: string | Uint8Array, mod
   }
 }
 
-function renameRetrying(from: string, to: string, disk: DiskSync): void {
+/** Renames; tries for 2 s while somebody holds the old file open. Blocks meanwhile. */
+export function renameRetrying(from: string, to: string, disk: DiskSync = realDiskSync): void {
   for (let tries = 0; ; tries++) {
     try {
       disk.rename(from, to)

@@ -9,11 +9,35 @@ export {
   realDiskSync,
   removeTree,
   renameDurable,
+  renameRetrying,
   writeDurable,
   writeDurableSync,
 } from './durable.ts'
 export { hasFileList, verifySlot } from './files.ts'
 export { type HomePaths, homePaths } from './paths.ts'
+export {
+  endAtOnce,
+  endGroup,
+  hasModes,
+  identityOf,
+  isAlive,
+  isHeldOpen,
+  isSameProcess,
+  isWindows,
+  type ProcessIdentity,
+  supervisorSocket,
+  syncFlags,
+  withGroup,
+} from './platform.ts'
 export { builtInCurrent, mendCurrent, readCurrent, writeCurrent } from './pointer.ts'
+export {
+  type Keeper,
+  readRegistry,
+  registryOf,
+  runningSupervisor,
+  type RunningSupervisor,
+  supervisorSays,
+  writeRegistry,
+} from './running.ts'
 export { entryOf, nodeBinaryOf, nodePackageName, pruneSlots, readSlotManifest, slotDir, thisPlatform } from './slot.ts'
 export { verifySlotAside } from './verify.ts'

@@ -16,3 +16,5 @@ export const maxFileListLength = 4 << 20
 export const litterAgeMs = 3_600_000
 /** ms that the check of a whole slot may take, on the slowest disk. */
 export const verifyDeadlineMs = 300_000
+/** ms in which a supervisor that lives says how it is. */
+export const supervisorAnswerMs = 1000

@@ -6,7 +6,7 @@ import { type ChildProcess, fork, type SendHandle } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as wait } from 'node:timers/promises'
 import { type Digest, type FromWorker, messageOf, parseFromWorker, ShoalError, type ToWorker } from '../model/index.ts'
-import { entryOf, nodeBinaryOf, slotDir } from '../slots/index.ts'
+import { endGroup, entryOf, nodeBinaryOf, slotDir, withGroup } from '../slots/index.ts'
 import { LineSplitter } from './line-splitter.ts'
 
 /** What a worker does, told to the driver. */
@@ -22,8 +22,6 @@ export interface Child {
   readonly kill: () => void
 }
 
-/** On POSIX a worker leads a group of its own, so that what the app started ends with it. On Windows the job object does that. */
-const hasGroup = process.platform !== 'win32'
 /** Output that is still on its way when the exit is seen. */
 const lastOutputMs = 200
 
@@ -37,7 +35,7 @@ export function startWorker(home: string, shoal: Digest, events: ChildEvents): C
     execPath: nodeBinaryOf(dir) ?? process.execPath,
     execArgv: [],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    detached: hasGroup,
+    ...withGroup,
     serialization: 'json',
   })
   listenTo(child, events)
@@ -47,7 +45,7 @@ export function startWorker(home: string, shoal: Digest, events: ChildEvents): C
       // A closed channel means that the exit is about to be seen, which is the event that counts.
       if (child.connected) child.send(message, handle as SendHandle | undefined, () => undefined)
     },
-    kill: () => killAll(child),
+    kill: () => endGroup(child),
   }
 }
 
@@ -73,20 +71,10 @@ function listenTo(child: ChildProcess, events: ChildEvents): void {
   }
   child.on('error', error => over(`cannot be started: ${messageOf(error)}`))
   child.on('exit', (code, signal) => {
-    killAll(child) // what the app left behind
+    endGroup(child) // what the app left behind
     const closed = once(child, 'close').catch(() => undefined)
     void Promise.race([closed, wait(lastOutputMs)]).then(() =>
       over(signal === null ? `exit code ${code ?? 'unknown'}` : `signal ${signal}`),
     )
   })
-}
-
-function killAll(child: ChildProcess): void {
-  if (child.pid === undefined) return
-  try {
-    if (hasGroup) process.kill(-child.pid, 'SIGKILL')
-    else child.kill('SIGKILL')
-  } catch {
-    // Nobody of it is left.
-  }
 }

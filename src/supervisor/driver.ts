@@ -15,11 +15,11 @@ export interface Surroundings {
   readonly bound: BoundHandle
   /** 48 bytes, base64: shared by all workers of this process, known to nobody else. */
   readonly ticketKeys: string
-  /** A loader starts this process again when it asks for that. */
+  /** A loader, or a service manager, starts this process again when it asks for that. */
   readonly hasLoader: boolean
   readonly note: (pids: readonly number[]) => void
-  /** The end has begun. */
-  readonly leaving: () => void
+  /** The end has begun, and will be with this exit code. */
+  readonly leaving: (code: number) => void
   readonly say: (line: string) => void
   readonly announce: (line: string) => void
   readonly blocked: (code: string, message: string) => void
@@ -66,7 +66,7 @@ export class Driver {
         return
       }
     }
-    if (this.#state.stopping === null && next.state.stopping !== null) this.#around.leaving()
+    if (this.#state.stopping === null && next.state.stopping !== null) this.#around.leaving(next.state.stopping)
     this.#state = next.state
     for (const effect of next.effects) this.#run(effect)
   }

@@ -2,7 +2,7 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { ShoalError } from '../model/index.ts'
-import type { HomePaths } from '../slots/index.ts'
+import { hasModes, type HomePaths } from '../slots/index.ts'
 
 const namesIn = (folder: string): readonly string[] => {
   try {
@@ -14,7 +14,7 @@ const namesIn = (folder: string): readonly string[] => {
 
 /** @throws ShoalError KEY_FILE_MODE that names the file and its mode */
 export function checkKeyModes(paths: HomePaths): void {
-  if (process.platform === 'win32') return
+  if (!hasModes) return
   const keys = namesIn(paths.certs).filter(name => name.endsWith('.key') || name === 'recovery-kit.json' || name === 'first-operator.txt')
   const operators = namesIn(paths.operators).filter(name => name.endsWith('.json'))
   for (const path of [...keys.map(name => join(paths.certs, name)), ...operators.map(name => join(paths.operators, name))]) {

@@ -55,3 +55,5 @@ export const leftoverGraceMs = 6000
 export const leftoverPollMs = 25
 /** A supervisor that is stopping is waited for this long: longer than its workers may take to drain. */
 export const predecessorMs = 10_000
+/** One word to the service manager by its own tool, which takes some 10 ms. */
+export const notifyDeadlineMs = 10_000

@@ -2,14 +2,16 @@
  * logs/node.log and its predecessors node.log.1, node.log.2: what workers and supervisor said. A full or slow disk costs lines,
  * never the node.
  */
-import { appendFileSync, mkdirSync, renameSync, statSync } from 'node:fs'
+import { appendFileSync, mkdirSync, statSync } from 'node:fs'
 import { appendFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { type Disk, realDisk, renameDurable } from '../slots/index.ts'
 import { logFileBytes, logFiles, logQueueBytes } from './limits.ts'
 
 export class LogFile {
   readonly #path: string
   readonly #maxBytes: number
+  readonly #disk: Disk
   #bytes = 0
   #queue: string[] = []
   #queued = 0
@@ -17,8 +19,9 @@ export class LogFile {
   #isWriting = false
 
   /** @param maxBytes of one file */
-  constructor(path: string, maxBytes = logFileBytes) {
+  constructor(path: string, maxBytes = logFileBytes, disk: Disk = realDisk) {
     this.#path = path
+    this.#disk = disk
     this.#maxBytes = maxBytes
     try {
       mkdirSync(dirname(path), { recursive: true })
@@ -63,7 +66,7 @@ export class LogFile {
     this.#isWriting = true
     while (this.#queue.length > 0) {
       const text = this.#take()
-      if (this.#bytes > 0 && this.#bytes + text.length > this.#maxBytes) this.#rotate()
+      if (this.#bytes > 0 && this.#bytes + text.length > this.#maxBytes) await this.#rotate()
       try {
         await appendFile(this.#path, text)
         this.#bytes += Buffer.byteLength(text)
@@ -74,13 +77,11 @@ export class LogFile {
     this.#isWriting = false
   }
 
-  #rotate(): void {
+  /** Each takes the next one's place. On Windows one that a reader holds open stays; the file grows then until the next try. */
+  async #rotate(): Promise<void> {
     for (let age = logFiles - 1; age > 0; age--) {
-      try {
-        renameSync(age === 1 ? this.#path : `${this.#path}.${age - 1}`, `${this.#path}.${age}`)
-      } catch {
-        // Not there yet, or held open on Windows: the file grows until the next try.
-      }
+      const younger = age === 1 ? this.#path : `${this.#path}.${age - 1}`
+      await renameDurable(younger, `${this.#path}.${age}`, this.#disk).catch(() => undefined)
     }
     this.#bytes = 0
   }

@@ -11,7 +11,8 @@ import { Driver } from './driver.ts'
 import { checkKeyModes } from './key-modes.ts'
 import { LogFile } from './log-file.ts'
 import { becomeOnlyOne, type Registry } from './only-one.ts'
-import { bindAddress, type BoundHandle } from './socket.ts'
+import { serviceManager } from './service-manager.ts'
+import { adoptSocket, bindAddress, type BoundHandle } from './socket.ts'
 import { initialState } from './state.ts'
 
 /** Another slot would meet the same: the loader ends instead of trying it. */
@@ -58,22 +59,28 @@ async function begin(argv: readonly string[], say: (line: string) => void, log: 
   const config = readConfigFile(paths, say)
   checkKeyModes(paths)
   if (values.check === true) process.exit(0)
-  const registry = await becomeOnlyOne(paths)
+  const manager = serviceManager(process.env, say)
+  const hasRestart = hadLoader || manager.name !== null
+  const registry = await becomeOnlyOne(paths, { service: manager.name ?? '', restart: hadLoader ? 'loader' : hasRestart ? 'service' : '' })
   // Only now: a predecessor that was on its way out may have written it.
   const current = openHome(paths)
   mendCurrent(paths.home, current)
   log.file = new LogFile(paths.nodeLog)
-  const bound = await bindOrRelease(config, registry)
+  const bound = await bindOrRelease(config, registry, manager.socketFd, say)
   const driver = new Driver(initialState(current, values.slot === undefined ? null : parseDigest(values.slot)), {
     home: paths.home,
     bound,
     ticketKeys: randomBytes(48).toString('base64'),
-    hasLoader: hadLoader,
+    hasLoader: hasRestart,
     note: registry.note,
-    leaving: registry.leaving,
+    leaving: code => {
+      registry.leaving()
+      if (code !== 75) manager.stopping() // after 75 the next supervisor goes on
+    },
     say,
     announce: line => {
       announce(line, process.env['SHOAL_READY'])
+      manager.ready(line)
       void tellLoader({ t: 'ready' })
     },
     blocked: (code, message) => {
@@ -100,9 +107,11 @@ function openHome(paths: HomePaths): Current {
   return current
 }
 
-async function bindOrRelease(config: Config, registry: Registry): Promise<BoundHandle> {
+async function bindOrRelease(config: Config, registry: Registry, fd: number | null, say: (line: string) => void): Promise<BoundHandle> {
   try {
-    return await bindAddress(parseAddress(config.listen, 'config.json.listen'))
+    const address = parseAddress(config.listen, 'config.json.listen')
+    const adopted = fd === null ? null : await adoptSocket(fd, address, say)
+    return adopted ?? (await bindAddress(address))
   } catch (error) {
     registry.release()
     throw error

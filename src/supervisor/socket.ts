@@ -31,16 +31,47 @@ export async function bindAddress(address: Address): Promise<BoundHandle> {
   const at = net.isIP(address.host) === 0 ? await resolveHost(address) : { host: address.host, family: net.isIP(address.host) }
   const made = methodOf(net, '_createServerHandle').call(net, at.host, address.port, at.family)
   if (typeof made === 'number') throw explain(made, address)
-  if (typeof made !== 'object' || made === null) throw new ShoalError('NODE_VERSION', `this Node.js (${process.version}) binds no sockets`)
-  const close = (): void => void methodOf(made, 'close').call(made)
-  const name: { port?: unknown } = {}
-  const problem = methodOf(made, 'getsockname').call(made, name)
-  const { port } = name
-  if (problem !== 0 || typeof port !== 'number' || (address.port !== 0 && port !== address.port)) {
-    close()
-    throw explain(typeof problem === 'number' && problem !== 0 ? problem : 'EADDRINUSE', address)
+  const { bound, name, problem } = nameOf(made)
+  if (problem !== 0 || (address.port !== 0 && name.port !== address.port)) {
+    bound.close()
+    throw explain(problem === 0 ? 'EADDRINUSE' : problem, address)
   }
-  return { handle: made, port, close }
+  return bound
+}
+
+/**
+ * Takes over a socket that a service manager bound and listens on, so that it outlives even this process.
+ * @returns null if it is not the one that config.json names, which is the truth; it is let go of then
+ */
+export async function adoptSocket(fd: number, address: Address, say: (line: string) => void): Promise<BoundHandle | null> {
+  const made = methodOf(net, '_createServerHandle').call(net, null, null, null, fd)
+  if (typeof made === 'number') {
+    say(`the service manager's socket (descriptor ${fd}) cannot be taken: ${getSystemErrorName(made)}`)
+    return null
+  }
+  const { bound, name, problem } = nameOf(made)
+  const { host } = net.isIP(address.host) === 0 ? await resolveHost(address) : address
+  if (problem === 0 && name.address === host && (address.port === 0 || name.port === address.port)) return bound
+  bound.close()
+  const found = formatAddress({ host: String(name.address), port: Number(name.port) })
+  say(`the service manager listens on ${found}, config.json says ${formatAddress(address)}: run \`shoal service install\` again`)
+  return null
+}
+
+interface Named {
+  readonly bound: BoundHandle
+  readonly name: { readonly address?: unknown; readonly port?: unknown }
+  /** 0, or a system's error number. */
+  readonly problem: number
+}
+
+function nameOf(made: unknown): Named {
+  if (typeof made !== 'object' || made === null) throw new ShoalError('NODE_VERSION', `this Node.js (${process.version}) binds no sockets`)
+  const name: { address?: unknown; port?: unknown } = {}
+  const answer = methodOf(made, 'getsockname').call(made, name)
+  const port = typeof name.port === 'number' ? name.port : 0
+  const problem = typeof answer === 'number' ? answer : 0
+  return { bound: { handle: made, port, close: () => void methodOf(made, 'close').call(made) }, name, problem }
 }
 
 async function resolveHost(address: Address): Promise<{ host: string; family: number }> {

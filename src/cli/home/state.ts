@@ -6,7 +6,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { ShoalError } from '../../model/index.ts'
-import { type HomePaths, homePaths, readCurrent } from '../../slots/index.ts'
+import { hasModes, type HomePaths, homePaths, readCurrent } from '../../slots/index.ts'
 
 /** Stands while a home is half made, or half taken apart. */
 export const unfinishedMark = (paths: HomePaths): string => join(paths.instance, '.unfinished')
@@ -34,7 +34,7 @@ function secretsOf(paths: HomePaths): readonly string[] {
 
 /** Refuses keys that others on the machine may read. Windows has no such modes. @throws ShoalError KEY_FILE_MODE that names the file */
 export function checkHome(home: string): void {
-  if (process.platform === 'win32') return
+  if (!hasModes) return
   for (const path of secretsOf(homePaths(home))) {
     const mode = statSync(path).mode & 0o777
     if ((mode & 0o077) !== 0) throw new ShoalError('KEY_FILE_MODE', `${path}: its mode is 0${mode.toString(8)}, at most 0600 is allowed`)

@@ -5,7 +5,7 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type Config, type Fact, formatConfig, type FleetId } from '../../model/index.ts'
-import { builtInCurrent, type HomePaths, installBuiltIn, removeTree, writeCurrent, writeDurable } from '../../slots/index.ts'
+import { builtInCurrent, hasModes, type HomePaths, installBuiltIn, removeTree, writeCurrent, writeDurable } from '../../slots/index.ts'
 import { NodeStore } from '../../store/index.ts'
 import type { KeyAndCertificate } from '../../trust/index.ts'
 import { programDir } from '../program.ts'
@@ -47,7 +47,7 @@ function makeFolders(paths: HomePaths): void {
   mkdirSync(paths.home, { recursive: true })
   for (const folder of [paths.certs, paths.operators, paths.run]) mkdirSync(folder, { recursive: true, mode: 0o700 })
   for (const folder of [paths.data, paths.packages, paths.slots, paths.inbox, paths.logs]) mkdirSync(folder, { recursive: true })
-  if (process.platform !== 'win32') chmodSync(paths.run, 0o700)
+  if (hasModes) chmodSync(paths.run, 0o700)
 }
 
 async function writeCerts(paths: HomePaths, made: NewHome): Promise<void> {

@@ -9,7 +9,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { systemCodeOf } from '../../model/index.ts'
+import { isAlive, isWindows } from '../../slots/index.ts'
 import { ignoreSocketError } from './front.ts'
 import { remoteHeader } from './late.ts'
 import type { ListenerLimits } from './limits.ts'
@@ -30,7 +30,7 @@ export interface PrivatePath {
 
 /** A path for this process: in the folder (open to this user only) if it is short enough for a socket, else in a temporary one. */
 export async function privatePath(folder: string, pid = process.pid): Promise<PrivatePath> {
-  if (process.platform === 'win32') return { path: `\\\\.\\pipe\\shoal-${pid}-${randomUUID()}`, remove: () => Promise.resolve() }
+  if (isWindows) return { path: `\\\\.\\pipe\\shoal-${pid}-${randomUUID()}`, remove: () => Promise.resolve() }
   await removeOrphans(folder)
   const inFolder = join(folder, `worker-${pid}.sock`)
   if (Buffer.byteLength(inFolder) <= maxPathBytes) return { path: inFolder, remove: () => rm(inFolder, { force: true }) }
@@ -43,14 +43,6 @@ async function removeOrphans(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     const pid = Number(/^worker-(\d+)\.sock$/.exec(name)?.[1])
     if (pid > 0 && !isAlive(pid)) await rm(join(folder, name), { force: true })
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch (error) {
-    return systemCodeOf(error) !== 'ESRCH'
   }
 }
 
