@@ -105,7 +105,7 @@ export async function writeDurable(path: string, bytes: string | Uint8Array, mod
 }
 
 /** Renames; tries for 2 s while somebody holds the old file open. Blocks meanwhile. */
-export function renameRetrying(from: string, to: string, disk: DiskSync = realDiskSync): void {
+function renameRetrying(from: string, to: string, disk: DiskSync): void {
   for (let tries = 0; ; tries++) {
     try {
       disk.rename(from, to)

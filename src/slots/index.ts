@@ -9,7 +9,6 @@ export {
   realDiskSync,
   removeTree,
   renameDurable,
-  renameRetrying,
   writeDurable,
   writeDurableSync,
 } from './durable.ts'
@@ -21,7 +20,6 @@ export {
   hasModes,
   identityOf,
   isAlive,
-  isHeldOpen,
   isSameProcess,
   isWindows,
   type ProcessIdentity,
@@ -35,7 +33,6 @@ export {
   readRegistry,
   registryOf,
   runningSupervisor,
-  type RunningSupervisor,
   supervisorSays,
   writeRegistry,
 } from './running.ts'
