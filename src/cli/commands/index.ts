@@ -11,6 +11,7 @@ import { lifecycleCommands } from './lifecycle.ts'
 import { nodeCommands } from './nodes.ts'
 import { peerCommands } from './peers.ts'
 import { peopleCommands } from './people.ts'
+import { recoveryCommands } from './recovery.ts'
 import { releaseCommands } from './releases.ts'
 import { rolloutCommands } from './rollouts.ts'
 
@@ -33,6 +34,7 @@ export const commands: readonly CommandSpec[] = [
   ...lifecycleCommands,
   ...peerCommands,
   ...peopleCommands,
+  ...recoveryCommands,
   ...configCommands,
   ...explainCommands,
   ...completionCommands(() => commands, groups),

@@ -173,7 +173,8 @@ function checkCertificate(cert: string, ca: string, node: NodeKey, root: Trusted
     throw new ShoalError('BAD_SIGNATURE', `certificate of ${id}: not signed by the CA ${pinOf(ca)}`)
 }
 
-function caKeyFor(ca: string, pem: string): string {
+/** @returns the key, if it is that of the certificate. @throws ShoalError BAD_SIGNATURE */
+export function caKeyFor(ca: string, pem: string): string {
   const own = createPublicKey(createPrivateKey(pem)).export({ format: 'der', type: 'spki' })
   if (!own.equals(new X509Certificate(ca).publicKey.export({ format: 'der', type: 'spki' })))
     throw new ShoalError('BAD_SIGNATURE', 'ca.key: is not the key of ca.pem')

@@ -12,7 +12,7 @@ void t.test('wrong usage ends with 2, says so on standard error, and helps', asy
     [['statsu'], /unknown command 'statsu'[^]*Did you mean status\?/],
     [['nodes', 'shwo', 'x'], /unknown command 'nodes shwo'[^]*Did you mean show\?/],
     [['rollout', 'abrot'], /Did you mean abort\?/],
-    [['keys'], /keys needs a command: rotate, kit/],
+    [['keys'], /keys needs a command: rotate, kit, restore/],
     [['lgos'], /unknown command 'lgos'/],
     [['status', '--jsno'], /unknown option '--jsno'[^]*Did you mean --json\?/],
     [['nodes', 'show'], /missing required argument 'node'/],
