@@ -3,9 +3,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { mkdir } from 'node:fs/promises'
 import type { Middleware } from 'koa'
-import { Fields, ShoalError } from '../model/index.ts'
+import { Fields, maxHoldMs, ShoalError } from '../model/index.ts'
 import { readEnvFile } from './env-file.ts'
-import { maxHoldMs } from './limits.ts'
 
 type LogMethod = (fields: Readonly<Record<string, unknown>>, event: string) => void
 

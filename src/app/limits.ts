@@ -4,8 +4,6 @@
 export const importMs = 30_000
 /** From the call of the app to its instance, unless it asks for more by `host.hold`. */
 export const startMs = 30_000
-/** The most that one `host.hold` may ask for. */
-export const maxHoldMs = 3_600_000
 export const healthMs = 5_000
 /** Until the app has let go of its data; the switch waits for it. */
 export const closeMs = 5_000

@@ -4,6 +4,7 @@
  */
 import { type LastSwitch, parseLastSwitch, parseSwitchTarget, type SwitchTarget } from './current.ts'
 import { type Digest, parseDigest } from './ids.ts'
+import { maxHoldMs } from './limits.ts'
 import { asBoolean, asString, Fields } from './parse.ts'
 
 /** Worker to supervisor. */
@@ -30,6 +31,8 @@ export type FromWorker =
   | { readonly t: 'rehearse' }
   | { readonly t: 'restart' }
   | { readonly t: 'stop' }
+  /** The app asks for time, to start or to become healthy: so many ms from now. */
+  | { readonly t: 'hold'; readonly ms: number; readonly reason: string }
   /** Once a second: the event loop lives. */
   | { readonly t: 'beat' }
 
@@ -79,6 +82,8 @@ export function parseFromWorker(value: unknown): FromWorker | null {
       return { t, code: f.string('code', 64), message: f.string('message', 10_000).slice(0, 1000) }
     case 'listening':
       return { t, url: f.string('url'), forward: f.string('forward'), app: f.string('app'), shoal: f.string('shoal'), id8: f.string('id8') }
+    case 'hold':
+      return { t, ms: f.integer('ms', 0, maxHoldMs), reason: f.string('reason', 10_000).slice(0, 200) }
     case 'switch':
       return { t, target: f.get('target', parseSwitchTarget) }
     default:

@@ -14,5 +14,7 @@ export const maxPackageBytes = 256 << 20
 export const maxGenerationJump = 1000
 /** Time that a started slot has to say `ready` (DESIGN section 4). */
 export const readyTimeoutMs = 60_000
+/** The most that one `host.hold` of an app may ask for, and all of one start together. */
+export const maxHoldMs = 3_600_000
 /** Probation of an app that asks for none. */
 export const defaultProbationMs = 10_000

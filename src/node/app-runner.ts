@@ -33,6 +33,8 @@ export interface StartOptions {
   readonly config: Config
   readonly node: NodeId
   readonly log: Logger
+  /** The app asked for time. */
+  readonly onHold: (ms: number, reason: string) => void
 }
 
 /**
@@ -49,6 +51,7 @@ export async function runApp(o: StartOptions): Promise<RunningApp> {
     config: o.config.app,
     log: o.log,
     envFile: o.paths.appEnv,
+    onHold: o.onHold,
   })
   return startApp(o.app.module, host)
 }

@@ -63,6 +63,8 @@ export class Worker {
   #runtime: NodeRuntime | null = null
   #localToken = ''
   #probation = new AbortController()
+  /** The app asked for time until then, by the monotonic clock. */
+  #heldUntil = 0
   #private: Awaited<ReturnType<typeof privatePath>> | null = null
 
   constructor(options: WorkerOptions) {
@@ -155,6 +157,7 @@ export class Worker {
       hasLoader: init.hasLoader,
       log: this.#o.log,
       requestSwitch: target => this.#o.send({ t: 'switch', target }),
+      onHold: (ms, reason) => this.#hold(ms, reason),
       giveUp: (code, message) => this.#o.send({ t: 'condemn', code, message: message.slice(0, 1000) }),
     })
     this.#runtime = runtime
@@ -207,6 +210,11 @@ export class Worker {
     this.#o.exit(0)
   }
 
+  #hold(ms: number, reason: string): void {
+    this.#heldUntil = Math.max(this.#heldUntil, performance.now() + ms)
+    this.#o.send({ t: 'hold', ms: Math.round(ms), reason: reason.slice(0, 200) })
+  }
+
   #trialEnded(): void {
     this.#probation.abort()
   }
@@ -221,6 +229,7 @@ export class Worker {
       linkedBefore: before.linked.filter(id => runtime.replica.fleet.isMember(id)),
       sight: (peer, limit) => runtime.mesh.sight(peer, runtime.addressesOf(peer), limit),
       isLinked: peer => runtime.linked().includes(peer),
+      heldUntil: () => this.#heldUntil,
       now: () => performance.now(),
     }
     try {

@@ -20,6 +20,8 @@ export interface ProbationChecks {
   readonly linkedBefore: readonly NodeId[]
   readonly sight: (peer: NodeId, signal: AbortSignal) => Promise<PeerSight>
   readonly isLinked: (peer: NodeId) => boolean
+  /** The app asked for time to become healthy until then, in the clock of `now`. */
+  readonly heldUntil: () => number
   /** Monotonic, ms. */
   readonly now: () => number
 }
@@ -34,7 +36,7 @@ export async function stand(checks: ProbationChecks, probationMs: number, signal
       (error: unknown) => error ?? 'unhealthy',
     )
     await sleep(probationLookMs, undefined, { signal })
-  } while (checks.now() - start < probationMs)
+  } while (checks.now() - start < probationMs || (ill !== null && checks.now() < checks.heldUntil()))
   if (ill !== null) throw new ShoalError('APP_UNHEALTHY', messageOf(ill), { cause: ill })
   await checks.port(signal).catch((cause: unknown) => {
     throw new ShoalError('PORT_SILENT', messageOf(cause), { cause })

@@ -21,6 +21,8 @@ export interface Surroundings {
   /** The end has begun, and will be with this exit code. */
   readonly leaving: (code: number) => void
   readonly say: (line: string) => void
+  /** Tells the loader that this supervisor works, though the node does not serve yet. */
+  readonly alive: () => void
   readonly announce: (line: string) => void
   readonly blocked: (code: string, message: string) => void
   readonly exit: (code: number) => void
@@ -83,6 +85,9 @@ export class Driver {
         return
       case 'kill':
         this.#children.get(effect.worker)?.kill()
+        return
+      case 'alive':
+        this.#around.alive()
         return
       case 'announce':
         this.#around.announce(effect.line)

@@ -4,6 +4,7 @@
  */
 import { assertNever, type FromWorker } from '../model/index.ts'
 import { beginStop, condemnMain, scheduleRestart, strike } from './crashes.ts'
+import { grantHold } from './hold.ts'
 import * as limits from './limits.ts'
 import { beginRehearsal, noteFailure } from './rehearsal.ts'
 import { applyRules } from './rules.ts'
@@ -99,6 +100,9 @@ function heard(turn: Turn, worker: Worker, message: FromWorker): void {
       return
     case 'switch':
       beginSwitch(turn, worker, message.target)
+      return
+    case 'hold':
+      grantHold(turn, worker, message.ms, message.reason)
       return
     case 'rehearse':
       beginRehearsal(turn, worker)

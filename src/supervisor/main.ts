@@ -1,6 +1,6 @@
 /**
  * The supervisor as a process: arguments, the home, the port, signals, the loader. Everything it decides is in machine.ts.
- * To the loader it says (frozen): `{ t: 'ready' }` when the node serves; `{ t: 'blocked', code, message }` when it cannot start for a
+ * To the loader it says (frozen): `{ t: 'ready' }` when the node serves, or its app asked for time to start; `{ t: 'blocked', code, message }` when it cannot start for a
  * reason that no other slot would cure.
  */
 import { randomBytes } from 'node:crypto'
@@ -78,6 +78,7 @@ async function begin(argv: readonly string[], say: (line: string) => void, log: 
       if (code !== 75) manager.stopping() // after 75 the next supervisor goes on
     },
     say,
+    alive: () => void tellLoader({ t: 'ready' }),
     announce: line => {
       announce(line, process.env['SHOAL_READY'])
       manager.ready(line)

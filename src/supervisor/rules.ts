@@ -39,7 +39,7 @@ function go(turn: Turn, main: Worker): void {
   const { trial, current, isAnnounced } = turn.state
   const isTrial = trial?.newId === main.id
   const deadlineAt = isTrial && isAnnounced ? Infinity : turn.startDeadlineAt // else the trial's own counts
-  if (isTrial) turn.setTrial({ hadGo: true, deadlineAt: turn.now + trial.target.probationMs + limits.probationSlackMs })
+  if (isTrial) turn.setTrial({ hadGo: true, deadlineAt: turn.now + turn.trialMs(trial) })
   const taken = { isHolding: true, hasServed: true, parkedAt: Infinity, forwardsTo: null }
   turn.setWorker(main.id, { stage: 'going', deadlineAt, ...taken })
   turn.send(main, { t: 'go', last: current.last })

@@ -18,6 +18,8 @@ export interface Worker {
   readonly beatAt: number
   /** When the present stage has lasted too long. */
   readonly deadlineAt: number
+  /** No deadline is moved beyond this, whatever the app asks for. */
+  readonly holdLimitAt: number
   readonly servingSince: number
   readonly parkedAt: number
   /** Its private socket, while it serves. */
@@ -107,6 +109,8 @@ export type Effect =
   /** `go` takes the handle along. */
   | { readonly kind: 'send'; readonly worker: number; readonly message: ToWorker }
   | { readonly kind: 'kill'; readonly worker: number }
+  /** The node does not serve yet, for a good reason: tell the loader that this supervisor works. */
+  | { readonly kind: 'alive' }
   /** The node serves for the first time: tell people and the loader. */
   | { readonly kind: 'announce'; readonly line: string }
   /** It cannot start for a reason that no other slot would cure: the loader must not try one. */

@@ -1,5 +1,5 @@
 /** One step being made: the state as it becomes, the effects so far, and the small moves from which the rules are built. */
-import type { Current, Slots, ToWorker } from '../model/index.ts'
+import { type Current, maxHoldMs, type Slots, type ToWorker } from '../model/index.ts'
 import * as limits from './limits.ts'
 import type { Effect, State, Step, Trial, Worker } from './state.ts'
 
@@ -73,10 +73,16 @@ export class Turn {
     return Math.max(startedAt + limits.firstServeMs, this.now + limits.firstChanceMs)
   }
 
+  /** How long a trial may last from the moment that its worker may serve. */
+  trialMs({ target }: Trial): number {
+    return target.probationMs + limits.probationSlackMs
+  }
+
   fork(slots: Slots, isSafe: boolean): number {
     const { nextId: id, current, trial } = this.#state
     const fresh = {
       isHolding: false,
+      holdLimitAt: this.now + maxHoldMs,
       hasServed: false,
       servingSince: Infinity,
       parkedAt: Infinity,

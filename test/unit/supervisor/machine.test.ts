@@ -660,10 +660,53 @@ void t.test('a slot that the loader fell back to takes over whole, once it serve
   t.match(trial.disk, { shoal, state: 'good', last: { code: 'INTERRUPTED', result: 'rolled-back' } })
 })
 
+void t.test('an app that asks for time gets it, an hour at most; nobody gets it out of turn', async t => {
+  const slow = new House()
+  slow.bad = { [appOne]: { go: 'silent' } }
+  slow.started()
+  slow.say(1, { t: 'hold', ms: 120_000, reason: 'rebuilds the index' })
+  slow.drain()
+  t.equal(slow.effects.filter(e => e.kind === 'alive').length, 1, 'the loader hears that the supervisor works')
+  slow.pass(119_000)
+  t.same(slow.messages(1), ['go'])
+  slow.say(1, { t: 'listening', url: 'https://h:1', forward: 'sock1', app: 'a@1.0.0', shoal: '0.1.0', id8: 'abcdefgh' })
+  slow.drain()
+  t.equal(slow.effects.filter(e => e.kind === 'announce').length, 1)
+  slow.say(1, { t: 'hold', ms: 5000, reason: 'serves already' })
+  slow.drain()
+  t.equal(slow.effects.filter(e => e.kind === 'alive').length, 1)
+
+  const endless = new House()
+  endless.bad = { [appOne]: { go: 'silent' } }
+  endless.started()
+  endless.say(1, { t: 'hold', ms: 3_000_000, reason: 'first' })
+  endless.drain()
+  endless.pass(2_900_000)
+  endless.say(1, { t: 'hold', ms: 3_000_000, reason: 'more' })
+  endless.drain()
+  endless.pass(690_000)
+  t.same(endless.alive, [1])
+  endless.pass(20_000)
+  t.notOk(endless.alive.includes(1), 'after an hour it is out')
+  t.equal(endless.disk.state, 'safe')
+
+  const trial = new House().started()
+  trial.bad = { [appTwo]: { go: 'silent' } }
+  trial.say(1, { t: 'switch', target: toTwo() })
+  trial.drain()
+  trial.say(2, { t: 'hold', ms: 90_000, reason: 'rebuilds the index' })
+  trial.drain()
+  trial.pass(125_000)
+  t.equal(trial.disk.state, 'trial')
+  trial.pass(10_000)
+  t.match(trial.disk, { app: appOne, state: 'good', last: { code: 'WORKER_SILENT' } }, 'a hold delays the verdict, it does not change it')
+})
+
 void t.test('messages that fit no stage change nothing', async t => {
   const h = new House().started()
   const before = h.effects.length
-  for (const message of [{ t: 'ready' }, { t: 'parked' }, { t: 'confirm' }, { t: 'beat' }] as const) h.say(1, message)
+  for (const message of [{ t: 'ready' }, { t: 'parked' }, { t: 'confirm' }, { t: 'beat' }, { t: 'hold', ms: 1000, reason: '' }] as const)
+    h.say(1, message)
   h.say(1, { t: 'listening', url: 'x', forward: 'y', app: 'z', shoal: 's', id8: 'i' })
   h.say(99, { t: 'switch', target: toTwo() })
   h.queue.push({ kind: 'exited', worker: 98, how: 'x' }, { kind: 'line', worker: 97, line: 'x' })
