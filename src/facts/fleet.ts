@@ -21,6 +21,7 @@ export class FleetView {
   readonly #admitted = new Map<NodeId, Member>()
   readonly #removed = new Map<NodeId, number>()
   readonly #nodes = new Map<NodeId, NodeBody>()
+  #believed: ReadonlySet<string> = new Set()
   #generation = 0
 
   constructor(root: TrustedRoot) {
@@ -47,7 +48,16 @@ export class FleetView {
     return this.#admitted.get(id as NodeId)
   }
 
+  /**
+   * A node that lost its memory knows no members, but config.json pins its sync peers: until it has asked them they count as such, unless it
+   * hears that one was removed.
+   */
+  believe(peers: readonly NodeId[]): void {
+    this.#believed = new Set(peers)
+  }
+
   isMember(id: string): boolean {
+    if (this.#believed.has(id) && this.removalOf(id) === 0) return true
     const member = this.#admitted.get(id as NodeId)
     return member !== undefined && member.generation > this.removalOf(id) && this.#nodes.get(member.id)?.left !== true
   }

@@ -44,6 +44,16 @@ export const codes = {
     503,
     'Another program holds instance/node.db open: end it (a backup tool, a database browser). The node waits for it.',
   ),
+  DB_DAMAGED: entry(
+    1,
+    500,
+    'instance/node.db could not be read: it was put aside, and the node asks its sync peers for what it held. Check the disk.',
+  ),
+  FLEET_UNKNOWN: entry(
+    1,
+    503,
+    'node.db was lost: the node serves its app and asks its sync peers. Start one of them, or see `shoal peers test`. A fleet of one that lost it is founded anew: `shoal reset-identity`, `shoal init`.',
+  ),
   SLOT_DAMAGED: entry(
     1,
     500,

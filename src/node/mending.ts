@@ -23,6 +23,8 @@ export interface MendingOptions {
   /** false: no release names it, or nobody is linked. */
   readonly fetch: (digest: Digest, signal: AbortSignal) => Promise<boolean>
   readonly holdingsChanged: () => void
+  /** Something is damaged that cannot be mended here: the node is ill from now on. */
+  readonly damaged: () => void
   /** A slot is whole again: the next worker runs it. */
   readonly mended: (message: string) => void
   readonly log: Log
@@ -80,6 +82,7 @@ export class Mending {
     if (problems === null) return this.#careFor(digest, false, signal)
     if (problems.length === 0) return
     this.#hasDamage = true
+    this.#o.damaged()
     this.#o.log('alarm', { alarm: 'slot damaged', digest, problems: problems.slice(0, 10) })
   }
 

@@ -1,22 +1,40 @@
 /**
  * node.db at `go`. A disk that takes no writes, or another program's lock, must not keep the app from being served: then the node goes by what
- * the file holds, in memory, and says nothing to anybody until it can write again (it may not speak before its epoch is on disk).
+ * the file holds, in memory, and says nothing to anybody until it can write again (it may not speak before its epoch is on disk). A file that
+ * is damaged is put aside, never deleted, and the node begins with an empty one: it is lost until its peers have told it (recall.ts).
  */
-import { codeOf, type Fact, factKey, messageOf } from '../model/index.ts'
+import { renameSync, rmSync } from 'node:fs'
+import { codeOf, type Fact, factKey, type FleetId, messageOf, ShoalError, systemCodeOf } from '../model/index.ts'
 import type { FactStore } from '../rollout/index.ts'
 import { NodeStore } from '../store/index.ts'
+import { trustChain } from '../trust/index.ts'
 import type { Log } from './log.ts'
 
 export interface OpenedStore {
   readonly store: NodeStore
-  /** Raised; on disk unless the store is a copy. */
+  /** Raised; on disk unless the store is a copy. 0: it is not known which one comes next. */
   readonly epoch: number
+  /** What the node knew is gone, or was not all told again yet. */
+  readonly isLost: boolean
 }
 
+/** Set from the moment that an empty node.db is made for a node of a fleet until its peers have told it everything. */
+const lostKey = 'lost'
+
 /** @throws ShoalError DISK_FULL, DB_LOCKED, if no copy is wanted or none can be made */
-export function openStore(file: string, mayBeCopy: boolean, log: Log): OpenedStore {
+export function openStore(file: string, fleet: FleetId, mayBeCopy: boolean, log: Log): OpenedStore {
   try {
-    return raised(new NodeStore(file))
+    return openOrCopy(file, fleet, mayBeCopy, log)
+  } catch (error) {
+    if (codeOf(error) !== 'DB_DAMAGED') throw error
+    log('alarm', { alarm: 'node.db is damaged and put aside', aside: putAside(file), message: messageOf(error) })
+    return openOrCopy(file, fleet, mayBeCopy, log)
+  }
+}
+
+function openOrCopy(file: string, fleet: FleetId, mayBeCopy: boolean, log: Log): OpenedStore {
+  try {
+    return ready(new NodeStore(file), fleet)
   } catch (error) {
     if (!mayBeCopy || !['DISK_FULL', 'DB_LOCKED'].includes(codeOf(error))) throw error
     log('alarm', {
@@ -24,23 +42,58 @@ export function openStore(file: string, mayBeCopy: boolean, log: Log): OpenedSto
       code: codeOf(error),
       message: messageOf(error),
     })
-    return raised(NodeStore.copyOf(file))
+    return ready(NodeStore.copyOf(file), fleet)
   }
 }
 
-function raised(store: NodeStore): OpenedStore {
+function ready(store: NodeStore, fleet: FleetId): OpenedStore {
   try {
-    return { store, epoch: store.raiseEpoch() }
+    store.check()
+    const isLost = !hasRoots(store, fleet) || store.remembered(lostKey) === 'true'
+    if (isLost) store.remember(lostKey, 'true')
+    return { store, isLost, epoch: isLost ? 0 : store.raiseEpoch() }
   } catch (error) {
     store.close()
     throw error
   }
 }
 
-/**
- * What the replica notes by the way, such as how long it has known an order, is no reason to fail; nor is a plan, which is pulled again: a node
- * whose disk is full must be able to say so in a preflight.
- */
+/** false: none are there. @throws ShoalError DB_DAMAGED: they are not what was signed */
+function hasRoots(store: NodeStore, fleet: FleetId): boolean {
+  const texts = store.factsOf('root').map(f => f.body)
+  if (texts.length === 0) return false
+  try {
+    trustChain(texts, fleet)
+    return true
+  } catch (cause) {
+    throw new ShoalError('DB_DAMAGED', `node.db: ${messageOf(cause)}`, { cause })
+  }
+}
+
+/** @returns where it is now */
+function putAside(file: string): string {
+  const aside = `${file}.damaged-${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '')}`
+  for (const suffix of ['-wal', '']) renameIfThere(file + suffix, aside + suffix)
+  rmSync(`${file}-shm`, { force: true }) // it holds nothing of its own
+  return aside
+}
+
+function renameIfThere(from: string, to: string): void {
+  try {
+    renameSync(from, to)
+  } catch (error) {
+    if (systemCodeOf(error) !== 'ENOENT') throw error
+  }
+}
+
+/** Peers have told everything: the node speaks from above all that they hold of it. @returns its epoch, on disk */
+export function endLoss(store: NodeStore, heldEpoch: number): number {
+  const epoch = store.raiseEpoch(heldEpoch + 1)
+  store.remember(lostKey, '')
+  return epoch
+}
+
+/** What the replica notes by the way, such as how long it has known an order, or forgets, is no reason to fail. */
 export function lenient(store: NodeStore, log: Log): FactStore {
   const attempt = (what: string, work: () => void): void => {
     try {
@@ -53,7 +106,7 @@ export function lenient(store: NodeStore, log: Log): FactStore {
     facts: () => store.facts(),
     saveFacts: (facts, durable) => store.saveFacts(facts, durable),
     document: digest => store.document(digest),
-    saveDocument: (digest, text) => attempt(`document ${digest}`, () => store.saveDocument(digest, text)),
+    saveDocument: (digest, text) => store.saveDocument(digest, text),
     forgetFacts: facts => attempt('old evidence', () => store.forgetFacts(facts)),
     remembered: key => store.remembered(key),
     remember: (key, value) => attempt(key, () => store.remember(key, value)),

@@ -10,7 +10,6 @@ import type { Mesh, MeshNews } from '../mesh/index.ts'
 
 import {
   codeOf,
-  type Digest,
   type Fact,
   type Health,
   type LastSwitch,
@@ -22,11 +21,11 @@ import {
   ShoalError,
   type SwitchTarget,
 } from '../model/index.ts'
-import { holdTestPackage, PackageStore, testPackage, unpackPackage } from '../packages/index.ts'
+import { holdTestPackage, PackageStore, testPackage } from '../packages/index.ts'
 import { Replica, RolloutDriver, StatusBoard } from '../rollout/index.ts'
-import { readSlotManifest, slotDir, thisPlatform } from '../slots/index.ts'
+import { thisPlatform } from '../slots/index.ts'
 import { NodeStore } from '../store/index.ts'
-import { createPackageServer, fetchPackage, type PackageServer } from '../transfer/index.ts'
+import { createPackageServer, type PackageServer } from '../transfer/index.ts'
 import { factSigner } from '../trust/index.ts'
 import { EventLog, type LifeState } from '../web/index.ts'
 import { confirmData, runApp, safeSwitch } from './app-runner.ts'
@@ -40,10 +39,11 @@ import { Mending } from './mending.ts'
 import { openMesh } from './mesh.ts'
 import { lenient, type OpenedStore, openStore, Unsaved } from './node-db.ts'
 import { PeerHttp } from './peer-http.ts'
-import { keepRoom } from './room.ts'
 import { Reachability } from './reach.ts'
+import { Recall } from './recall.ts'
 import type { RuntimeOptions } from './runtime-options.ts'
 import { proveSelfUpdate } from './self-proof.ts'
+import { Supply } from './supply.ts'
 
 /** ms between tries to write to a disk that refused. */
 const writeAgainMs = 3000
@@ -61,8 +61,10 @@ export class NodeRuntime {
   readonly sign: (fact: Omit<Fact, 'sig'>) => Fact
   readonly #o: RuntimeOptions
   readonly #http: PeerHttp
+  readonly #supply: Supply
   readonly #mending: Mending
   readonly #unsaved: Unsaved
+  readonly #recall: Recall
   readonly #watch: HealthWatch
   #app: RunningApp | null = null
   #writeTimer: NodeJS.Timeout | null = null
@@ -73,7 +75,7 @@ export class NodeRuntime {
     const { paths } = o.home
     const reserveBytes = o.settings.config.limits.reserveMb << 20
     const packages = await PackageStore.open({ dir: paths.packages, inbox: paths.inbox, reserveBytes })
-    const opened = openStore(paths.db, o.trial === null, o.log)
+    const opened = openStore(paths.db, o.home.fleet, o.trial === null, o.log)
     const runtime = new NodeRuntime(o, opened, packages)
     try {
       await runtime.#startApp()
@@ -84,7 +86,7 @@ export class NodeRuntime {
     }
   }
 
-  private constructor(o: RuntimeOptions, { store, epoch }: OpenedStore, packages: PackageStore) {
+  private constructor(o: RuntimeOptions, { store, epoch, isLost }: OpenedStore, packages: PackageStore) {
     this.#o = o
     this.store = store
     this.packages = packages
@@ -92,6 +94,8 @@ export class NodeRuntime {
     this.sign = factSigner(o.home.key.key)
     const facts = lenient(store, o.log)
     this.replica = new Replica({ self: o.home.key.id, epoch, sign: this.sign, store: facts, now: () => performance.now() }, o.home.fleet)
+    const peers = o.settings.config.peers.map(p => p.id)
+    this.#recall = new Recall({ isLost, store, replica: this.replica, peers, log: o.log })
     this.events = new EventLog(epoch * 1_000_000)
     this.reach = new Reachability(
       this.replica,
@@ -107,6 +111,7 @@ export class NodeRuntime {
       publish: body => this.say('status', '', body),
       wallNow: () => new Date(),
     })
+    this.#supply = this.#makeSupply()
     this.driver = this.#makeDriver()
     const hopeless = (why: string): void => o.giveUp('APP_UNHEALTHY', why)
     const health = (): Promise<void> => this.#app?.health() ?? Promise.resolve()
@@ -124,7 +129,7 @@ export class NodeRuntime {
 
   get #health(): Health {
     if (this.#isWithoutApp) return 'safe-mode'
-    const isIll = this.#watch.isDegraded || this.store.isCopy || this.#unsaved.count > 0 || this.#mending.hasDamage
+    const isIll = this.#watch.isDegraded || this.store.isCopy || this.#recall.isLost || this.#unsaved.count > 0 || this.#mending.hasDamage
     return isIll ? 'degraded' : this.replica.holds.of(this.replica.self) === null ? 'ok' : 'held'
   }
 
@@ -152,12 +157,19 @@ export class NodeRuntime {
     const { slots, isAppDamaged, log } = this.#o
     if (this.#life === 'safe-mode') log('alarm', { alarm: 'safe mode: the app stays out', ...slots, isAppDamaged })
     this.store.serve()
-    if (this.store.isCopy) this.#waitForDisk()
-    else this.#speak(last)
+    if (this.store.isCopy) {
+      this.#waitForDisk()
+      return
+    }
+    if (this.#recall.isLost) {
+      this.status.say()
+      this.#recall.start(() => this.#speak(last))
+    }
+    this.mesh.start(`${this.replica.epoch}.${randomBytes(8).toString('hex')}`)
+    if (!this.#recall.isLost) this.#speak(last)
   }
 
   #speak(last: LastSwitch | null): void {
-    this.mesh.start(`${this.replica.epoch}.${randomBytes(8).toString('hex')}`)
     this.say('node', '', this.about())
     this.saysHoldings()
     holdTestPackage(this.packages).catch((error: unknown) => this.#o.log('no test package', { error: String(error) }))
@@ -188,16 +200,17 @@ export class NodeRuntime {
 
   /** Says a fact of this node's own, unless it is what was said last. A silent node says it to itself. */
   say(kind: string, name: string, body: unknown, durable = false): void {
-    const fact = this.replica.own(kind, name, body)
+    const fact = this.#recall.isMute ? null : this.replica.own(kind, name, body)
     if (fact === null) return
-    if (this.store.isCopy) this.replica.registers.merge(fact)
+    if (this.store.isCopy || this.#recall.isLost) this.replica.registers.merge(fact)
     else this.publish([fact], durable)
   }
 
-  /** @throws ShoalError DISK_FULL, DB_LOCKED: what must not be forgotten was not said to anybody then */
+  /** @throws ShoalError DISK_FULL, DB_LOCKED, FLEET_UNKNOWN: what must not be forgotten was not said to anybody then */
   readonly publish = (facts: readonly Fact[], durable: boolean): void => {
     if (facts.length === 0) return
     if (this.store.isCopy) throw new ShoalError('DISK_FULL', 'node.db cannot be written: the node is silent until it can')
+    if (this.#recall.isLost) throw new ShoalError('FLEET_UNKNOWN', 'node.db was lost: the node is silent until a sync peer has told it')
     // The mesh has it stored too, but goes on if that fails.
     if (durable) this.store.saveFacts(facts, true)
     this.mesh.publish(facts, durable)
@@ -265,11 +278,11 @@ export class NodeRuntime {
   }
 
   async #startApp(): Promise<void> {
-    const { app, home, settings, isSafe, trial, log } = this.#o
+    const { app, home, settings, isSafe, trial, log, onHold } = this.#o
     if (app === null || isSafe) return
     const config = settings.config
     try {
-      this.#app = await runApp({ app, paths: home.paths, trial, config, node: home.key.id, log: appLogger(log) })
+      this.#app = await runApp({ app, paths: home.paths, trial, config, node: home.key.id, log: appLogger(log), onHold })
     } catch (error) {
       // Where the disk takes nothing, an app that needs it is no bad app: 503 until the disk is back.
       if (!this.store.isCopy) throw error
@@ -290,7 +303,7 @@ export class NodeRuntime {
     const target = lastConfirmed(this.replica.orders(), this.replica.self)
     this.#o.log('alarm', { alarm: 'current.json was lost', app: target?.digest ?? null })
     if (target === null) this.#o.giveUp('SLOT_DAMAGED', 'current.json was lost; this node never confirmed an app')
-    else if (target.digest !== null && this.#isStaged(target.digest)) this.#requestSwitch(target)
+    else if (target.digest !== null && this.#supply.isStaged(target.digest)) this.#requestSwitch(target)
   }
 
   #requestSwitch(target: SwitchTarget): void {
@@ -301,6 +314,11 @@ export class NodeRuntime {
   }
 
   #onNews(news: MeshNews): void {
+    this.#takeNews(news)
+    this.#recall.heard(news)
+  }
+
+  #takeNews(news: MeshNews): void {
     switch (news.t) {
       case 'store':
         this.#unsaved.save(news.facts, news.durable)
@@ -327,7 +345,8 @@ export class NodeRuntime {
         return
       case 'alarm':
         this.#o.log('alarm', { ...news.alarm })
-        if (news.alarm.alarm === 'ahead' && news.alarm.epoch >= this.replica.epoch) this.#raiseEpoch(news.alarm.epoch)
+        if (news.alarm.alarm === 'ahead' && news.alarm.epoch >= this.replica.epoch && !this.#recall.isLost)
+          this.#raiseEpoch(news.alarm.epoch)
         return
       case 'synced':
         return
@@ -359,6 +378,19 @@ export class NodeRuntime {
     this.driver.changed()
   }
 
+  #makeSupply(): Supply {
+    return new Supply({
+      home: this.#o.home.paths.home,
+      replica: this.replica,
+      packages: this.packages,
+      request: this.#http.request,
+      linked: () => this.linked(),
+      progress: (percent, bytes) => this.status.progress(percent, { ...bytes, served: this.packageServer.servedBytes() }),
+      holdingsChanged: () => this.saysHoldings(),
+      log: this.#o.log,
+    })
+  }
+
   #makeDriver(): RolloutDriver {
     const { home, settings, log } = this.#o
     const condition = {
@@ -375,14 +407,14 @@ export class NodeRuntime {
       publish: this.publish,
       hands: {
         condition: known => conditionFor(known, condition),
-        fetch: (ref, signal) => this.#fetch(ref, signal),
-        stage: (digest, signal) => this.#stage(digest, signal),
+        fetch: (ref, signal) => this.#supply.fetch(ref, signal),
+        stage: (digest, signal) => this.#supply.stage(digest, signal),
         log: (event, fields) => log(event, fields),
       },
       requestSwitch: target => this.#requestSwitch(target),
       running: () => ({ app: this.#o.app?.running.digest ?? null, shoal: this.#o.shoal.digest }),
       hasPackage: digest => this.packages.has(digest),
-      isStaged: digest => this.#isStaged(digest),
+      isStaged: digest => this.#supply.isStaged(digest),
       isHeld: () => this.replica.holds.of(this.replica.self) !== null,
       isLost: node => this.reach.reach(node) === 'lost',
       linked: () => this.linked(),
@@ -405,52 +437,11 @@ export class NodeRuntime {
       slots,
       isAppDamaged,
       packages: this.packages,
-      fetch: (digest, signal) => this.#fetchAgain(digest, signal),
+      fetch: (digest, signal) => this.#supply.fetchAgain(digest, signal),
       holdingsChanged: () => this.saysHoldings(),
+      damaged: () => this.status.say(),
       mended: message => giveUp('SLOT_DAMAGED', message),
       log,
     })
-  }
-
-  async #fetchAgain(digest: Digest, signal: AbortSignal): Promise<boolean> {
-    const refs = this.replica.book.releases().flatMap(({ release }) => Object.values(release.packages))
-    const ref = refs.find(each => each.digest === digest)
-    if (ref === undefined || this.linked().length === 0) return false
-    await this.#fetch(ref, signal)
-    return true
-  }
-
-  #isStaged(digest: Digest): boolean {
-    try {
-      readSlotManifest(slotDir(this.#o.home.paths.home, digest))
-      return true
-    } catch {
-      return false
-    }
-  }
-
-  async #fetch(ref: Parameters<typeof fetchPackage>[0]['ref'], signal: AbortSignal): Promise<void> {
-    const holders = (): readonly NodeId[] => {
-      const linked = new Set(this.linked())
-      return this.replica.fleet.members().flatMap(m => (linked.has(m.id) ? [m.id] : []))
-    }
-    const fetched = await fetchPackage({
-      ref,
-      peers: holders,
-      request: this.#http.request,
-      store: this.packages,
-      rng: Math.random,
-      signal,
-      onProgress: ({ done, total }) => this.status.progress((done / total) * 100, {}),
-      onLiar: peer => this.#o.log('peer sent what is not signed', { peer, digest: ref.digest }),
-    })
-    this.status.progress(100, { ...fetched, served: this.packageServer.servedBytes() })
-    this.saysHoldings()
-  }
-
-  async #stage(digest: Digest, signal: AbortSignal): Promise<void> {
-    const { home } = this.#o.home.paths
-    await keepRoom(home, this.replica, this.packages, digest)
-    await unpackPackage(this.packages.path(digest), slotDir(home, digest), { expect: digest, signal })
   }
 }

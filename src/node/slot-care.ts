@@ -44,6 +44,8 @@ export async function mendIfDamaged(paths: HomePaths, digest: Digest, isTrial: b
     return true
   } catch (error) {
     log('slot not mended', { digest, error: messageOf(error) })
+    // What differs is the package, perhaps; it was compared when the slot was made, and is fetched again while the node serves.
+    if (isBadPackage(error) && lacksEntry(dir) === null) return true
     if (isTrial) throw new ShoalError('SLOT_DAMAGED', `slot ${digest}: ${damage}; ${messageOf(error)}`, { cause: error })
     return false
   }
@@ -95,10 +97,12 @@ export async function wholeness(zip: string, dir: string, digest: Digest, signal
   } catch (error) {
     signal.throwIfAborted()
     if (codeOf(error) === 'CONFLICT') return 'differs'
-    if (['DIGEST_MISMATCH', 'NOT_A_ZIP', 'PACKAGE_REJECTED'].includes(codeOf(error))) return 'bad-package'
+    if (isBadPackage(error)) return 'bad-package'
     throw error
   }
 }
+
+const isBadPackage = (error: unknown): boolean => ['DIGEST_MISMATCH', 'NOT_A_ZIP', 'PACKAGE_REJECTED'].includes(codeOf(error))
 
 /** What differs of a slot of kind `shoal` that has a file list; null: it has none. */
 export async function listedProblems(home: string, digest: Digest, signal: AbortSignal): Promise<readonly string[] | null> {

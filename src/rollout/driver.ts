@@ -95,9 +95,9 @@ export class RolloutDriver {
     if (this.#timer !== null) clearInterval(this.#timer)
   }
 
-  /** Something changed: look again soon, once for many changes. */
+  /** Something changed: look again soon, once for many changes. Before `start` there is nothing to look at. */
   changed(): void {
-    if (this.#isQueued || this.#abort.signal.aborted) return
+    if (this.#isQueued || this.#timer === null || this.#abort.signal.aborted) return
     this.#isQueued = true
     setImmediate(() => {
       this.#isQueued = false
@@ -216,10 +216,12 @@ export class RolloutDriver {
         .fetchPlan(digest, this.#abort.signal)
         .then(text => {
           if (text !== null) this.#o.replica.addPlan(digest, text)
-          if (text !== null) this.changed()
         })
-        .catch((error: unknown) => this.#o.hands.log('plan not fetched', { digest, error: messageOf(error) }))
-        .finally(() => this.#fetchingPlans.delete(digest))
+        .catch((error: unknown) => this.#o.hands.log('plan not fetched, or not kept', { digest, error: messageOf(error) }))
+        .finally(() => {
+          this.#fetchingPlans.delete(digest)
+          if (!this.#o.replica.book.missingPlans().includes(digest)) this.changed()
+        })
     }
   }
 

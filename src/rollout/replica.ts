@@ -4,7 +4,7 @@
  */
 import { FleetView, fleetJudge, type Judge, Registers, type Verdict } from '../facts/index.ts'
 import { type Digest, type Fact, factKey, messageOf, type NodeId, parsePlan, parseJson, type Plan } from '../model/index.ts'
-import { type TrustedRoot, trustChain } from '../trust/index.ts'
+import { type TrustedRoot, trustChain, unknownRoot } from '../trust/index.ts'
 import { OrderBook } from './core/index.ts'
 import { Holds } from './holds.ts'
 
@@ -51,12 +51,9 @@ export class Replica {
     this.#epoch = options.epoch
     const facts = options.store.facts().toSorted((a, b) => rank(a) - rank(b) || a.version - b.version)
     const roots = facts.filter(f => f.kind === 'root')
-    this.fleet = new FleetView(
-      trustChain(
-        roots.map(f => f.body),
-        fleetId,
-      ),
-    )
+    const texts = roots.map(f => f.body)
+    // None: this node lost its memory. The chain is then believed from version 1 on, which the fleet's id pins.
+    this.fleet = new FleetView(texts.length === 0 ? unknownRoot(fleetId) : trustChain(texts, fleetId))
     const judge = fleetJudge(this.fleet)
     // What is accepted counts for the very next fact of the same batch.
     this.judge = (fact, registers): Verdict => {
@@ -137,10 +134,11 @@ export class Replica {
     return this.book.orders(id => this.ageOf(id))
   }
 
+  /** @throws ShoalError DISK_FULL, DB_LOCKED: the plan counts, but is asked for again after the next start, and nobody gets it from here */
   addPlan(digest: Digest, text: string): Plan {
     const plan = parsePlan(parseJson(text, `plan ${digest}`))
-    this.#options.store.saveDocument(digest, text)
     this.book.addPlan(digest, plan)
+    this.#options.store.saveDocument(digest, text)
     return plan
   }
 

@@ -10,10 +10,19 @@ import { join } from 'node:path'
 /** Bytes 18 and 19 of the header say which journal: a database in memory can have no WAL (fileformat2, section 1.3). */
 const rollbackJournal = 1
 
-/** The database with its WAL folded in. @throws SQLite's or the system's error if it cannot be read at all */
+/** The database with its WAL folded in; an empty one if there is none. @throws SQLite's or the system's error if it cannot be read at all */
 export function bytesOf(file: string): Buffer {
-  const bytes = serialized(file) ?? copied(file)
+  const bytes = existsSync(file) ? (serialized(file) ?? copied(file)) : empty()
   bytes[18] = bytes[19] = rollbackJournal
+  return bytes
+}
+
+function empty(): Buffer {
+  const db = new Database(':memory:')
+  db.pragma('user_version = 0')
+  db.exec('create table none (nothing); drop table none')
+  const bytes = db.serialize()
+  db.close()
   return bytes
 }
 

@@ -62,7 +62,7 @@ export class NodeStore {
 
   /**
    * @param file path of node.db, or `:memory:`; or the bytes of one
-   * @throws ShoalError DISK_FULL, DB_LOCKED
+   * @throws ShoalError DISK_FULL, DB_LOCKED, DB_DAMAGED
    */
   constructor(file: string | Buffer) {
     this.isCopy = typeof file !== 'string'
@@ -101,6 +101,22 @@ export class NodeStore {
     } catch {
       return false // The caller asks again.
     }
+  }
+
+  /** Looks at the structure of every page. @throws ShoalError DB_DAMAGED */
+  check(): void {
+    try {
+      const found = this.#db.pragma('quick_check(1)', { simple: true })
+      if (found !== 'ok') throw new ShoalError('DB_DAMAGED', `node.db: ${String(found)}`)
+    } catch (error) {
+      throw translated(error)
+    }
+  }
+
+  factsOf(kind: string): readonly Fact[] {
+    return this.#db
+      .prepare<[string], Fact>('select kind, owner, name, epoch, version, body, sig from fact where kind = ? order by version')
+      .all(kind)
   }
 
   facts(): readonly Fact[] {

@@ -125,8 +125,21 @@ export function trustFirstRoot(text: string, pinned: FleetId): TrustedRoot {
   return viewOf(metadata, fleet, text)
 }
 
-/** Verifies the next root of the chain against the one trusted now. @throws ShoalError BAD_ROOT */
+/** What a node that knows nothing but its fleet's id trusts: the root that has this id as its hash is the next one. */
+export const unknownRoot = (fleet: FleetId): TrustedRoot => ({
+  version: 0,
+  fleet,
+  fleetName: 'unknown',
+  people: [],
+  retired: [],
+  caPin: parseDigest('0'.repeat(64)),
+  thresholds: { release: 1, order: 1 },
+  text: '',
+})
+
+/** Verifies the next root of the chain against the one trusted now. @throws ShoalError BAD_ROOT, OTHER_FLEET */
 export function trustNextRoot(text: string, trusted: TrustedRoot): TrustedRoot {
+  if (trusted.version === 0) return trustFirstRoot(text, trusted.fleet)
   const metadata = readRoot(text)
   if (metadata.signed.version !== trusted.version + 1) {
     throw new ShoalError('BAD_ROOT', `root: version ${metadata.signed.version}, the next is ${trusted.version + 1}`)

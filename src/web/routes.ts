@@ -63,6 +63,8 @@ function readRoutes(s: WebServices, views: Views): readonly Route[] {
   return [
     get('fleet', () => {
       const { root, generation } = replica.fleet
+      if (root.version === 0)
+        throw new ShoalError('FLEET_UNKNOWN', 'node.db was lost, and no sync peer has told this node about its fleet yet')
       const people = root.people.map(({ name, role, keyid }) => ({ name, role, keyid }))
       const self = { id: s.self, addresses: s.addresses() }
       return {
