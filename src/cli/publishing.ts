@@ -1,16 +1,11 @@
 /** Publishing: zips become one signed release per name and version, with a package for each platform; then the node is given the bytes. */
 import { access } from 'node:fs/promises'
-import { type Digest, type Manifest, type PackageRef, type Release, ShoalError, systemCodeOf, type FleetId } from '../model/index.ts'
-import { inspectPackage, sha256Hex } from '../packages/index.ts'
+import { type Digest, type Manifest, type Release, ShoalError, systemCodeOf } from '../model/index.ts'
+import { type ReadPackage, readZip, releaseOf } from '../packages/index.ts'
 import { parseFleet, parseMade, parseReleases, type ReleaseAnswer } from './answers.ts'
 import type { Context } from './context.ts'
 import { type LockedKey, personOf, sign } from './signing.ts'
-
-export interface ReadPackage {
-  readonly file: string
-  readonly manifest: Manifest
-  readonly ref: PackageRef
-}
+import { asUsage } from './spec.ts'
 
 /** Reads and judges a zip with all that is in it: what is signed must be what nodes take. @throws ShoalError NOT_FOUND, NOT_A_ZIP, PACKAGE_REJECTED */
 export async function readPackage(file: string): Promise<ReadPackage> {
@@ -19,39 +14,7 @@ export async function readPackage(file: string): Promise<ReadPackage> {
   } catch (cause) {
     throw new ShoalError('NOT_FOUND', `${file}: cannot be read (${systemCodeOf(cause) ?? 'unreadable'})`, { cause })
   }
-  const { manifest, digest, size, blockmapText } = await inspectPackage(file)
-  return { file, manifest, ref: { digest, size, blockmap: sha256Hex(blockmapText) } }
-}
-
-/** One release of the packages of one name and version. @throws ShoalError USAGE if they are not one release */
-export function releaseOf(packages: readonly [ReadPackage, ...ReadPackage[]], fleet: FleetId, notes: string): Release {
-  const [{ manifest }] = packages
-  const refs: Record<string, PackageRef> = {}
-  for (const each of packages) {
-    const { platform } = each.manifest
-    if (refs[platform] !== undefined) throw new ShoalError('USAGE', `${each.file}: a second package of ${nameOf(manifest)} for ${platform}`)
-    for (const field of ['dataVersion', 'minFrom', 'handover', 'probationMs'] as const) {
-      if (each.manifest[field] !== manifest[field])
-        throw new ShoalError(
-          'USAGE',
-          `${each.file}: ${field} is ${String(each.manifest[field])}, of the other packages of ${nameOf(manifest)} ${String(manifest[field])}`,
-        )
-    }
-    refs[platform] = each.ref
-  }
-  return {
-    fleet,
-    kind: manifest.kind,
-    name: manifest.name,
-    version: manifest.version,
-    dataVersion: manifest.dataVersion,
-    minFrom: manifest.minFrom,
-    engines: manifest.engines.node ?? null,
-    handover: manifest.handover,
-    probationMs: manifest.probationMs,
-    packages: refs,
-    notes,
-  }
+  return readZip(file)
 }
 
 const nameOf = (m: Manifest): string => `${m.name}@${m.version}`
@@ -82,7 +45,15 @@ export async function publish(context: Context, key: LockedKey, files: readonly 
   const known = parseReleases(await context.api().getAll('releases', 'releases'))
   const published: Published[] = []
   for (const packages of groups.values())
-    published.push(await publishOne(context, key, packages, releaseOf(packages, fleet.fleet, notes), known))
+    published.push(
+      await publishOne(
+        context,
+        key,
+        packages,
+        asUsage(() => releaseOf(packages, fleet.fleet, notes)),
+        known,
+      ),
+    )
   return published
 }
 

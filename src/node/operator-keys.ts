@@ -2,6 +2,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseOperatorName, ShoalError, systemCodeOf } from '../model/index.ts'
+import { removeTree, writeDurable } from '../slots/index.ts'
 import type { OperatorKeyFiles } from '../web/index.ts'
 
 const suffix = '.json'
@@ -17,11 +18,14 @@ export function operatorKeyFiles(folder: string): OperatorKeyFiles {
       throw error
     }
   }
+  const pathOf = (name: string): string => join(folder, `${parseOperatorName(name)}${suffix}`)
   return {
+    save: (name, text) => writeDurable(pathOf(name), text, 0o600),
+    drop: name => removeTree(pathOf(name)),
     keepsKeys: async () => (await names()).length > 0,
     read: async name => {
       try {
-        return await readFile(join(folder, `${parseOperatorName(name)}${suffix}`), 'utf8')
+        return await readFile(pathOf(name), 'utf8')
       } catch (error) {
         if (isMissing(error) || error instanceof ShoalError) return null
         throw error

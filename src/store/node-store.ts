@@ -4,6 +4,7 @@
  */
 import Database from 'better-sqlite3'
 import { type Digest, type Fact, parseDigest, ShoalError } from '../model/index.ts'
+import { auditSchema, AuditStore } from './audit-store.ts'
 import { bytesOf } from './copy.ts'
 import { translated } from './errors.ts'
 import { peopleSchema, PeopleStore } from './people-store.ts'
@@ -58,6 +59,7 @@ export class NodeStore {
   readonly isCopy: boolean
   /** Sessions of people at this node. */
   readonly people: PeopleStore
+  readonly audit: AuditStore
   readonly #db: Database.Database
 
   /**
@@ -70,12 +72,13 @@ export class NodeStore {
     try {
       if (!this.isCopy) this.#db.pragma('journal_mode = WAL')
       this.#db.pragma('synchronous = NORMAL')
-      this.#db.exec(schema + peopleSchema)
+      this.#db.exec(schema + peopleSchema + auditSchema)
     } catch (error) {
       this.#db.close()
       throw translated(error)
     }
     this.people = new PeopleStore(this.#db, (durable, work) => this.#write(durable, work))
+    this.audit = new AuditStore(this.#db, (durable, work) => this.#write(durable, work))
   }
 
   /** What node.db holds, in memory: for a disk that is full, or a file that another program has locked. @throws as the constructor */

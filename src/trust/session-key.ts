@@ -2,9 +2,32 @@
  * Operators' keys inside a running node. A session's row holds the key wrapped under a key that is derived from the session's secret, which only
  * the person's browser has: what lies on the disk signs nothing. scrypt runs off the event loop, and costs the same for a name that nobody has.
  */
-import { createCipheriv, createDecipheriv, createPrivateKey, hkdfSync, randomBytes, scrypt, verify } from 'node:crypto'
+import {
+  createCipheriv,
+  createDecipheriv,
+  createPrivateKey,
+  generateKeyPair,
+  hkdfSync,
+  type KeyObject,
+  randomBytes,
+  scrypt,
+  verify,
+} from 'node:crypto'
 import { Fields, type FleetId, type KeyId, type NodeId, parseJson, ShoalError } from '../model/index.ts'
-import { type Kdf, kdfOf, keyOfFile, normal, type OperatorKey, operatorKey, publicKeyFromHex, scryptCost, unsealWith } from './keys.ts'
+import {
+  type Kdf,
+  kdfOf,
+  keyFileOf,
+  keyOfFile,
+  type NewOperatorKey,
+  normal,
+  type OperatorKey,
+  operatorKey,
+  publicKeyFromHex,
+  scryptCost,
+  sealWith,
+  unsealWith,
+} from './keys.ts'
 
 const scryptLater = (passphrase: string, { salt, cost }: Kdf): Promise<Buffer> =>
   new Promise((resolve, reject) =>
@@ -30,6 +53,16 @@ export async function openKeyLater(text: string | null, passphrase: string): Pro
   const f = new Fields(parseJson(text, 'key file', 10_000), 'key file')
   const der = unsealWith(f, await scryptLater(passphrase, kdfOf(f)))
   return { key: keyOfFile(f, der), der }
+}
+
+/** A new operator's key, made without holding up the event loop. */
+export async function newKeyLater(name: string, passphrase: string): Promise<NewOperatorKey> {
+  const privateKey = await new Promise<KeyObject>((resolve, reject) =>
+    generateKeyPair('ed25519', undefined, (error, _publicKey, made) => (error === null ? resolve(made) : reject(error))),
+  )
+  const salt = randomBytes(16)
+  const key = await scryptLater(passphrase, { salt, cost: scryptCost })
+  return keyFileOf(name, privateKey, sealWith(privateKey.export({ format: 'der', type: 'pkcs8' }), salt, key))
 }
 
 /** 32 bytes for one use, of a secret that is random itself. */

@@ -20,6 +20,7 @@ export type Access =
   | 'home'
   | 'home or operator'
   | 'home or admin'
+  | 'admin'
   | 'signs as operator'
   | 'signs as admin'
   | 'bytes'
@@ -43,6 +44,7 @@ const leastRole: Readonly<Record<Exclude<Access, 'peer'>, Role | null>> = {
   home: null,
   'home or operator': 'operator',
   'home or admin': 'admin',
+  admin: 'admin',
   'signs as operator': 'operator',
   'signs as admin': 'admin',
 }
@@ -65,7 +67,7 @@ export function mayCall(access: Access, req: IncomingMessage, caller: Caller, wh
       if (!openToStrangers.includes(access)) throw new ShoalError('UNAUTHENTICATED', 'log in, or send the token of the node’s own home')
       return
     case 'home':
-      if (access === 'person') throw new ShoalError('NOT_ALLOWED', 'the home’s token is no person')
+      if (access === 'person' || access === 'admin') throw new ShoalError('NOT_ALLOWED', 'the home’s token is no person')
       return
     case 'session':
       mayPerson(access, caller.session)

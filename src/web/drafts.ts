@@ -44,8 +44,11 @@ export class Drafts {
     this.#views = views
   }
 
-  /** @throws ShoalError UNKNOWN_RELEASE, DOWNGRADE, NOTHING_TO_DO, NO_EARLIER_RELEASE, NOT_FOUND, AMBIGUOUS, BAD_REQUEST */
-  order(f: Fields): Draft {
+  /**
+   * @param person who will sign; null: the field `by` says
+   * @throws ShoalError UNKNOWN_RELEASE, DOWNGRADE, NOTHING_TO_DO, NO_EARLIER_RELEASE, NOT_FOUND, AMBIGUOUS, BAD_REQUEST
+   */
+  order(f: Fields, person: string | null): Draft {
     const isRollback = f.has('rollback')
     const { document, release } = isRollback ? this.#earlier(f) : this.#named(f.string('release', 200))
     const window = f.maybe('window', text(100), null)
@@ -81,7 +84,7 @@ export class Drafts {
       replaceApp: flag(f, 'replaceApp'),
       force: flag(f, 'force'),
       dryRun: flag(f, 'dryRun'),
-      by: f.get('by', parseOperatorName),
+      by: person ?? f.get('by', parseOperatorName),
       at: this.#s.wallNow().toISOString(),
       node: this.#s.self,
     }

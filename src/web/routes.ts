@@ -4,14 +4,15 @@ import type { Context } from 'koa'
 import {
   type ControlAction,
   controlActions,
+  Fields,
   formatAddress,
-  maxPackageBytes,
   parseAddress,
   parseDigest,
   parseDisplayName,
   ShoalError,
 } from '../model/index.ts'
 import type { Access } from './access.ts'
+import { Acts } from './acts.ts'
 import { readJson } from './body.ts'
 import { Documents } from './documents.ts'
 import { Drafts } from './drafts.ts'
@@ -19,6 +20,8 @@ import { streamEvents } from './events.ts'
 import { redeem } from './join.ts'
 import { paged, pageOfNodes } from './lists.ts'
 import { findNode, findRollout } from './names.ts'
+import { Operators } from './operators.ts'
+import { takePackage } from './package-upload.ts'
 import { listPeers, testPeers } from './peers.ts'
 import { parseRange } from './range.ts'
 import { type Route, v1 } from './route.ts'
@@ -34,7 +37,7 @@ export function routesOf(s: WebServices, sessions: Sessions): readonly Route[] {
     ...sessionRoutes(sessions, () => s.wallNow().getTime()),
     ...readRoutes(s, views),
     ...packageRoutes(s),
-    ...signedRoutes(s, views),
+    ...signedRoutes(s, views, sessions),
     ...homeRoutes(s, views),
   ]
 }
@@ -103,7 +106,7 @@ function readRoutes(s: WebServices, views: Views): readonly Route[] {
 function packageRoutes(s: WebServices): readonly Route[] {
   return [
     { method: 'GET', path: `${v1}packages/:digest`, access: 'viewer', handle: (ctx, param) => sendPackage(ctx, s, param('digest')) },
-    { method: 'POST', path: `${v1}packages`, access: 'bytes', handle: ctx => takePackage(ctx, s) },
+    { method: 'POST', path: `${v1}packages`, access: 'bytes', handle: (ctx, _param, caller) => takePackage(ctx, s, caller) },
     {
       method: 'GET',
       path: 'peer/v1/packages/:digest{/:part}',
@@ -147,75 +150,74 @@ function sendPackage(ctx: Context, s: WebServices, text: string): unknown {
   return createReadStream(s.packages.path(digest), range)
 }
 
-/** Anyone may send the bytes of a package that a signed release names: they can be nothing else. */
-async function takePackage(ctx: Context, s: WebServices): Promise<unknown> {
-  const named = ctx.get('x-shoal-digest')
-  if (named === '') throw new ShoalError('UNAUTHENTICATED', 'name the digest of a known release in x-shoal-digest')
-  const digest = parseDigest(named)
-  const [found] = s.replica.book.releases().flatMap(({ release }) => {
-    const ref = Object.values(release.packages).find(p => p.digest === digest)
-    return ref === undefined ? [] : [{ release, ref }]
-  })
-  if (found === undefined) throw new ShoalError('UNKNOWN_DIGEST', `no known release names ${digest}`)
-  if (ctx.request.type !== 'application/zip')
-    throw new ShoalError('UNSUPPORTED_TYPE', `content type is ${ctx.request.type || 'missing'}, must be application/zip`)
-  const announcedBytes = Number(ctx.get('content-length'))
-  if (ctx.get('content-length') === '' || !Number.isSafeInteger(announcedBytes))
-    throw new ShoalError('LENGTH_REQUIRED', 'send a Content-Length')
-  const answer = { digest, name: found.release.name, version: found.release.version }
-  if (s.packages.has(digest)) return answer
-  if (announcedBytes > maxPackageBytes) throw new ShoalError('TOO_LARGE', `${announcedBytes} bytes, at most ${maxPackageBytes}`)
-  if (announcedBytes !== found.ref.size)
-    throw new ShoalError('DIGEST_MISMATCH', `package ${digest}: ${announcedBytes} bytes are announced, the release says ${found.ref.size}`)
-  await s.packages.receive(ctx.req.iterator({ destroyOnReturn: false }), { expect: digest, announcedBytes })
-  s.holdingsChanged()
-  ctx.status = 201
-  return answer
-}
-
-function signedRoutes(s: WebServices, views: Views): readonly Route[] {
+function signedRoutes(s: WebServices, views: Views, sessions: Sessions): readonly Route[] {
   const documents = new Documents(s, views)
   const drafts = new Drafts(s, views)
+  const acts = new Acts(s, views, drafts, sessions)
+  const operators = new Operators(s, text => void documents.root(new Fields({ root: text }, 'body')))
   const post = (path: string, access: Access, handle: Route['handle']): Route => ({ method: 'POST', path: v1 + path, access, handle })
+  const made = (ctx: Context, isNew: boolean): void => void (ctx.status = isNew ? 201 : 200)
+  const hold =
+    (isHold: boolean): Route['handle'] =>
+    async (ctx, param, caller) =>
+      documents.hold(acts.hold(await readJson(ctx.req), caller, param('id'), isHold), param('id'), isHold)
   return [
-    post('releases', 'signs as operator', async ctx => {
-      const { isNew, id, release } = documents.release(await readJson(ctx.req))
-      ctx.status = isNew ? 201 : 200
+    post('releases', 'signs as operator', async (ctx, _param, caller) => {
+      const { isNew, id, release } = documents.release(await acts.release(await readJson(ctx.req), caller))
+      made(ctx, isNew)
       return { id, kind: release.kind, name: release.name, version: release.version }
     }),
-    post('rollouts/draft', 'viewer', async ctx => drafts.order(await readJson(ctx.req))),
-    post('rollouts', 'signs as operator', async ctx => {
-      const { isNew, id, release } = documents.order(await readJson(ctx.req))
-      ctx.status = isNew ? 201 : 200
+    post('rollouts/draft', 'viewer', async (ctx, _param, caller) =>
+      drafts.order(await readJson(ctx.req), caller.kind === 'session' ? caller.session.name : null),
+    ),
+    post('rollouts', 'signs as operator', async (ctx, _param, caller) => {
+      const { isNew, id, release } = documents.order(acts.order(await readJson(ctx.req), caller))
+      made(ctx, isNew)
       return { id, release }
     }),
     ...controlActions.map((action: ControlAction) =>
-      post(`rollouts/:id/${action}`, 'signs as operator', async (ctx, param) =>
-        documents.control(await readJson(ctx.req), action, param('id')),
+      post(`rollouts/:id/${action}`, 'signs as operator', async (ctx, param, caller) =>
+        documents.control(acts.control(await readJson(ctx.req), caller, action, param('id')), action, param('id')),
       ),
     ),
-    post('invites', 'signs as operator', async ctx => {
-      const { isNew, id, expiresAt } = documents.invite(await readJson(ctx.req))
-      ctx.status = isNew ? 201 : 200
-      return { id, expiresAt }
+    post('invites', 'signs as operator', async (ctx, _param, caller) => {
+      const { body, token } = acts.invite(await readJson(ctx.req), caller)
+      const { isNew, id, expiresAt } = documents.invite(body)
+      made(ctx, isNew)
+      return token === null ? { id, expiresAt } : { id, token, expiresAt }
     }),
-    post('nodes/:id/remove', 'signs as admin', async (ctx, param) => ({
-      id: documents.removal(await readJson(ctx.req), param('id')).node,
+    post('nodes/:id/remove', 'signs as admin', async (ctx, param, caller) => ({
+      id: documents.removal(acts.removal(await readJson(ctx.req), caller, param('id')), param('id')).node,
     })),
-    post('nodes/:id/hold', 'signs as operator', async (ctx, param) => documents.hold(await readJson(ctx.req), param('id'), true)),
-    post('nodes/:id/unhold', 'signs as operator', async (ctx, param) => documents.hold(await readJson(ctx.req), param('id'), false)),
+    post('nodes/:id/hold', 'signs as operator', hold(true)),
+    post('nodes/:id/unhold', 'signs as operator', hold(false)),
     post('root', 'signs as admin', async ctx => {
       const { isNew, version } = documents.root(await readJson(ctx.req))
-      ctx.status = isNew ? 201 : 200
+      made(ctx, isNew)
       return { version }
     }),
+    { method: 'GET', path: `${v1}operators`, access: 'viewer', handle: () => ({ operators: operators.list() }) },
+    post('operators', 'admin', async (ctx, _param, caller) => {
+      const added = await operators.add(await readJson(ctx.req), acts.signer(caller))
+      made(ctx, true)
+      return added
+    }),
+    {
+      method: 'DELETE',
+      path: `${v1}operators/:name`,
+      access: 'admin',
+      handle: async (_ctx, param, caller) => {
+        await operators.remove(param('name'), acts.signer(caller))
+        return { name: param('name') }
+      },
+    },
     {
       method: 'POST',
       path: 'join',
       access: 'anyone',
       handle: async ctx => {
         const admitted = await redeem(s, await readJson(ctx.req))
-        ctx.status = 201
+        made(ctx, true)
         return admitted
       },
     },

@@ -1,7 +1,7 @@
 /** What the web room needs of the rest of the node. main.ts fits it together. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Address, Config, Digest, Fact, NodeId, Running } from '../model/index.ts'
+import type { Address, Config, Digest, Fact, Manifest, NodeId, Running } from '../model/index.ts'
 import type { EventLog } from './events.ts'
 import type { Replica } from '../rollout/index.ts'
 import type { KeyAndCertificate } from '../trust/index.ts'
@@ -30,7 +30,7 @@ export interface PackageFiles {
   receive(
     stream: AsyncIterable<Uint8Array>,
     options: { readonly expect?: Digest; readonly announcedBytes?: number },
-  ): Promise<{ readonly manifest: { readonly name: string; readonly version: string } }>
+  ): Promise<{ readonly manifest: Manifest; readonly digest: Digest; readonly size: number }>
 }
 
 /** Operators' encrypted key files: at console nodes only. */
@@ -39,6 +39,8 @@ export interface OperatorKeyFiles {
   readonly read: (name: string) => Promise<string | null>
   /** Is any kept here? */
   readonly keepsKeys: () => Promise<boolean>
+  readonly save: (name: string, text: string) => Promise<void>
+  readonly drop: (name: string) => Promise<void>
 }
 
 export interface AppDoor {

@@ -1,0 +1,94 @@
+/**
+ * People of the fleet, changed by an admin's session: each change is the next version of the root, signed with the session's key. A new person's key
+ * is made here and kept under a passphrase that is told once; of who goes, what stood stays (decision 8).
+ */
+import { asOneOf, type Fields, parseEnvelope, parseJson, parseOperatorName, ShoalError } from '../model/index.ts'
+import {
+  makeRoot,
+  maxKept,
+  newKeyLater,
+  newPassphrase,
+  type OperatorKey,
+  type Person,
+  roles,
+  sha256,
+  spareAdminsOf,
+  type TrustedRoot,
+} from '../trust/index.ts'
+import type { WebServices } from './services.ts'
+
+export interface NewPerson {
+  readonly name: string
+  readonly role: string
+  readonly keyid: string
+  readonly passphrase: string
+}
+
+export class Operators {
+  readonly #s: WebServices
+  readonly #takeRoot: (text: string) => void
+
+  /** @param takeRoot judges the next root and tells the fleet */
+  constructor(services: WebServices, takeRoot: (text: string) => void) {
+    this.#s = services
+    this.#takeRoot = takeRoot
+  }
+
+  list(): readonly Pick<Person, 'name' | 'role' | 'keyid'>[] {
+    return this.#root.people.map(({ name, role, keyid }) => ({ name, role, keyid }))
+  }
+
+  /** `{ name, role }`. @throws ShoalError CONFLICT, BAD_REQUEST, BAD_ROOT */
+  async add(f: Fields, admin: OperatorKey): Promise<NewPerson> {
+    const name = f.get('name', parseOperatorName)
+    const role = f.get('role', (v, w) => asOneOf(v, w, roles))
+    this.#mustBeNew(name)
+    if ((await this.#s.operatorKeys.read(name)) !== null) throw new ShoalError('CONFLICT', `a key of ${name} is kept here already`)
+    const passphrase = newPassphrase()
+    const made = await newKeyLater(name, passphrase)
+    await this.#s.operatorKeys.save(name, made.file)
+    try {
+      this.#mustBeNew(name)
+      const { keyid, publicHex } = made.key
+      this.#next({ people: [...this.#root.people, { name, role, keyid, publicHex }] }, admin)
+      return { name, role, keyid, passphrase }
+    } catch (error) {
+      await this.#s.operatorKeys.drop(name)
+      throw error
+    }
+  }
+
+  /** @throws ShoalError NOT_FOUND, LAST_ADMIN, BAD_ROOT */
+  async remove(name: string, admin: OperatorKey): Promise<void> {
+    const { people, retired, fleetName } = this.#root
+    const left = people.filter(p => p.name !== name)
+    if (left.length === people.length) throw new ShoalError('NOT_FOUND', `there is no operator ${name.slice(0, 64)}`)
+    if (!left.some(p => p.role === 'admin')) throw new ShoalError('LAST_ADMIN', `${name} is the last admin of fleet ${fleetName}`)
+    const until = this.#s.replica.fleet.generation
+    const gone = people.filter(p => p.name === name).map(p => ({ ...p, until, keeps: this.#standing(p.keyid) }))
+    this.#next({ people: left, retired: [...retired, ...gone] }, admin)
+    await this.#s.operatorKeys.drop(name)
+  }
+
+  get #root(): TrustedRoot {
+    return this.#s.replica.fleet.root
+  }
+
+  #mustBeNew(name: string): void {
+    if (this.#root.people.some(p => p.name === name)) throw new ShoalError('CONFLICT', `there is an operator ${name} already`)
+  }
+
+  #next(change: Partial<Pick<TrustedRoot, 'people' | 'retired'>>, admin: OperatorKey): void {
+    const { version, fleetName, people, retired, caPin, thresholds } = this.#root
+    const spareAdmins = spareAdminsOf(this.#root)
+    this.#takeRoot(makeRoot({ version: version + 1, fleetName, people, retired, caPin, thresholds, spareAdmins, ...change }, [admin]))
+  }
+
+  /** What stands of a person's documents: removals first, then the newest orders with their releases, as many as a root can name. */
+  #standing(keyid: string): TrustedRoot['retired'][number]['keeps'] {
+    const rank = ['removal', 'order', 'release', 'control']
+    const facts = this.#s.replica.registers.ofOwner(keyid).filter(f => rank.includes(f.kind))
+    const sorted = facts.toSorted((a, b) => rank.indexOf(a.kind) - rank.indexOf(b.kind) || b.version - a.version)
+    return sorted.slice(0, maxKept).map(f => sha256(Buffer.from(parseEnvelope(parseJson(f.body, f.kind)).payload, 'base64')))
+  }
+}

@@ -1,0 +1,121 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { ask, type Caller, changesNothing, hex, type Json, logIn, nobody, refused, type Reply, tokenOf } from './ask.ts'
+import { makeApp, must, operator, passphrase, TestFleet, until } from './fleet.ts'
+
+void t.test('what a session’s operator does in plain words, the node signs with that session’s key', { timeout: 150_000 }, async t => {
+  const fleet = await new TestFleet(t).found(1)
+  const node = fleet.first
+  const token = tokenOf(node)
+  const admin = await logIn(node, operator, passphrase)
+  const post = (as: Caller, path: string, body: unknown = {}, headers: Record<string, string> = {}): Promise<Reply> =>
+    ask(node, as, path, { body, headers })
+  const made = await post(admin, 'operators', { name: 'otto', role: 'operator' })
+  t.equal(made.status, 201, made.bytes.toString())
+  t.match(made.json, { name: 'otto', role: 'operator', keyid: /^[0-9a-f]{64}$/, passphrase: /^\w{5}(-\w{5}){5}$/ })
+  const otto = await logIn(node, 'otto', made.json.passphrase)
+  const vera = await logIn(node, 'vera', (await post(admin, 'operators', { name: 'vera', role: 'viewer' })).json.passphrase)
+  t.same(
+    (await ask(node, vera, 'operators')).json.operators.map((o: Json) => `${o.name} ${o.role}`),
+    [`${operator} admin`, 'otto operator', 'vera viewer'],
+  )
+
+  const zip = async (version: string): Promise<Buffer> => {
+    const file = join(fleet.dir, `${version}.zip`)
+    await must(node.cli(['pack', makeApp(fleet.dir, { version }), '--out', file, '--json']))
+    return readFileSync(file)
+  }
+  const one = await zip('1.0.0')
+  const upload = (as: Caller, body: Buffer, headers: object = {}): Promise<Reply> =>
+    ask(node, as, 'packages', { method: 'POST', body, headers: { 'content-type': 'application/zip', ...headers } })
+
+  await t.test('packages: who may send what, and what is wrong with them', async t => {
+    await changesNothing(t, node, async () => {
+      refused(t, await upload(nobody, one), 'UNAUTHENTICATED', 'nobody, no digest')
+      refused(t, await upload(nobody, one, { 'x-shoal-digest': hex }), 'UNKNOWN_DIGEST', 'nobody, a digest that nobody signed')
+      refused(t, await upload(vera, one), 'NOT_ALLOWED', 'a viewer')
+      refused(t, await upload(token, one, { 'x-shoal-digest': hex }), 'UNKNOWN_DIGEST', 'the home’s token signs nothing')
+      refused(t, await upload(otto, one, { 'content-type': 'text/plain' }), 'UNSUPPORTED_TYPE', 'no zip by its type')
+      refused(t, await upload(otto, Buffer.from('hello')), 'NOT_A_ZIP', 'no zip')
+      refused(t, await upload(otto, one.subarray(0, one.length - 30)), 'NOT_A_ZIP', 'cut')
+      refused(t, await upload(otto, one, { 'x-shoal-digest': hex }), 'DIGEST_MISMATCH', 'another digest')
+      refused(t, await upload(otto, one, { 'content-length': String(300 << 20) }), 'TOO_LARGE', 'more than a package may have')
+      const chunked = await upload({ ...otto }, one, { 'transfer-encoding': 'chunked', 'content-length': '' })
+      t.ok([400, 411].includes(chunked.status), `without a length: ${chunked.status}`)
+    })
+  })
+
+  let digest = ''
+  await t.test('upload, release, draft, roll out, steer', async t => {
+    const uploaded = await upload(otto, one)
+    t.equal(uploaded.status, 201, uploaded.bytes.toString())
+    t.match(uploaded.json, { digest: /^[0-9a-f]{64}$/, name: 'till', version: '1.0.0', kind: 'app', platform: 'any', size: one.length })
+    digest = uploaded.json.digest
+    refused(t, await post(otto, 'releases', { packages: [hex] }), 'UNKNOWN_DIGEST', 'a package that is not here')
+    refused(t, await post(otto, 'releases', { packages: [] }), 'BAD_REQUEST', 'no package')
+    const released = await post(otto, 'releases', { packages: [digest], notes: 'the first' })
+    t.equal(released.status, 201, released.bytes.toString())
+    t.equal((await post(otto, 'releases', { packages: [digest], notes: 'the first' })).status, 200, 'the same again')
+    refused(t, await post(otto, 'releases', { packages: [digest], notes: 'another' }), 'RELEASE_EXISTS', 'another of the same version')
+
+    const wish = { release: 'till@1.0.0', soakMs: 100 }
+    const draft = (await post(vera, 'rollouts/draft', wish)).json
+    t.equal(draft.order.by, 'vera', 'a viewer may see what would be')
+    refused(t, await post(otto, 'rollouts', { ...wish, plan: hex }), 'CONFLICT', 'another plan than was shown')
+    const ordered = await post(otto, 'rollouts', { ...wish, plan: draft.order.plan })
+    t.equal(ordered.status, 201, ordered.bytes.toString())
+    const { id } = ordered.json
+    await until('it is done', async () => (await ask(node, vera, `rollouts/${id}`)).json.state === 'completed')
+    t.equal((await ask(node, vera, `rollouts/${id}`)).json.initiatedBy, 'otto')
+    t.equal(await node.version(), '1.0.0')
+    t.equal((await ask(node, otto, 'session')).status, 200, 'the session outlives the switch of its node')
+
+    const two = (await upload(otto, await zip('2.0.0'))).json.digest
+    t.equal((await post(otto, 'releases', { packages: [two] })).status, 201, 'and its key still signs')
+    const open = (await post(otto, 'rollouts', { release: 'till@2.0.0', window: 'Mon 00:00-00:01 UTC', soakMs: 100 })).json.id
+    t.match((await post(otto, `rollouts/${open}/pause`)).json, { state: 'paused' })
+    t.match((await post(admin, `rollouts/${open}/resume`)).json, { state: 'open' })
+    refused(t, await post(otto, `rollouts/${open}/skip`, {}), 'NOTHING_TO_DO', 'skip, where nobody failed')
+    t.match((await post(otto, `rollouts/${open}/abort`)).json, { state: 'aborted' })
+  })
+
+  await t.test('invite, hold, remove', async t => {
+    const invited = await post(otto, 'invites', { expiresMs: 60_000 })
+    t.match(invited.json, { id: /^[0-9a-f]{32}$/, token: /^shoal1\./ })
+    const second = await fleet.join(invited.json.token)
+    await fleet.linked()
+    t.equal((await post(otto, `nodes/${second.name}/hold`, { forMs: 60_000, reason: 'stocktaking' })).json.held, true)
+    t.match((await ask(node, vera, `nodes/${second.name}`)).json.held, { by: 'otto', reason: 'stocktaking' })
+    t.equal((await post(otto, `nodes/${second.name}/unhold`)).json.held, false)
+    refused(t, await post(otto, `nodes/${second.id}/remove`, { reason: 'gone' }), 'NOT_ALLOWED', 'removing takes an admin')
+    refused(t, await post(admin, `nodes/${second.id}/remove`, {}), 'BAD_REQUEST', 'and a reason')
+    t.equal((await post(admin, `nodes/${second.id}/remove`, { reason: 'sold' })).status, 200)
+    t.equal((await ask(node, vera, 'nodes')).json.nodes.length, 1)
+  })
+
+  await t.test('who may not', async t => {
+    const acts = ['releases', 'rollouts', 'rollouts/latest/pause', 'invites', 'nodes/self/hold', 'nodes/self/remove', 'operators']
+    await changesNothing(t, node, async () => {
+      for (const path of acts) {
+        refused(
+          t,
+          await post(vera, path, { packages: [digest], release: 'till@1.0.0', reason: 'x', name: 'eve', role: 'admin' }),
+          'NOT_ALLOWED',
+          `viewer ${path}`,
+        )
+        refused(t, await post(nobody, path), 'UNAUTHENTICATED', `nobody ${path}`)
+        refused(t, await post(token, path, { packages: [digest], release: 'till@1.0.0', reason: 'x' }), 'NOT_ALLOWED', `home ${path}`)
+        refused(t, await post({ name: 'no csrf', session: { cookie: admin.session!.cookie, csrf: 'x' } }, path), 'CSRF', `no csrf ${path}`)
+      }
+      refused(t, await post(admin, 'operators', { name: 'otto', role: 'viewer' }), 'CONFLICT', 'a name twice')
+      refused(t, await post(admin, 'operators', { name: '../x', role: 'viewer' }), 'BAD_REQUEST', 'no name')
+      refused(t, await post(admin, 'operators', { name: 'x', role: 'king' }), 'BAD_REQUEST', 'no role')
+      refused(t, await ask(node, admin, `operators/${operator}`, { method: 'DELETE' }), 'LAST_ADMIN', 'the last admin')
+      refused(t, await ask(node, admin, 'operators/eve', { method: 'DELETE' }), 'NOT_FOUND', 'nobody of that name')
+    })
+    t.equal((await ask(node, admin, 'operators/otto', { method: 'DELETE' })).status, 200)
+    refused(t, await ask(node, otto, 'session'), 'UNAUTHENTICATED', 'who was removed')
+    t.equal((await ask(node, admin, 'rollouts')).json.rollouts.length, 2, 'what otto ordered stands')
+  })
+})
