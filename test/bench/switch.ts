@@ -1,7 +1,7 @@
 /**
  * `npm run bench:switch`: what clients under constant load see of a switch. Shoal's two ways and its going back, by real orders at real nodes,
  * beside stop and start, and pm2 reload, of the same app: round by round in one run. `--short`: a few of each, without pm2, for CI; it fails if a
- * request does. `--switches N`, `--only a,b`.
+ * request does. `--switches N`; `--only exclusive,overlap,stop,pm2`, `--only exclusive:` for its goings back.
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -108,14 +108,14 @@ const shoalWays = async (teardowns: Teardowns, handover: 'exclusive' | 'overlap'
     { ...way, name: handover, slowestMs, expect: 'confirmed', turn: n => shoal.switchTo(n % 2 === 0 ? '2.0.0' : '1.0.0') },
     {
       ...way,
-      name: `${handover}, back from one that is ill`,
+      name: `${handover}: back from ill`,
       slowestMs,
       expect: 'rolled-back',
       turn: (_, cut) => shoal.fall('3.0.0', cut),
     },
     {
       ...way,
-      name: `${handover}, back from one that died`,
+      name: `${handover}: back from dead`,
       slowestMs: 0,
       expect: 'rolled-back',
       loses: true,
@@ -188,33 +188,34 @@ function row(way: Way, { before, during, back }: Seen): readonly (string | numbe
   ]
 }
 
+const isWanted = (name: string, parts: readonly string[] | undefined): boolean =>
+  parts?.some(part => part === name || name.startsWith(`${part} `)) ?? true
+
+function report(all: ReadonlyMap<Way, Seen>): void {
+  const seen = [...all].filter(([, { during }]) => during.length > 0)
+  const rows = seen.map(([way, windows]) => row(way, windows))
+  console.log(table(head, rows))
+  for (const [way, windows] of seen) console.log(`${way.name}: ${failures([...windows.before, ...windows.during, ...windows.back])}`)
+}
+
 await bench(async teardowns => {
-  const options = {
-    short: { type: 'boolean', default: false },
-    switches: { type: 'string' },
-    only: { type: 'string' },
-    json: { type: 'boolean' },
-  } as const
+  const options = { short: { type: 'boolean', default: false }, switches: { type: 'string' }, only: { type: 'string' } } as const
   const { values } = parseArgs({ options })
   const total = Number(values.switches ?? (values.short ? 4 : 50))
-  const wanted = values.only?.split(',')
-  const chosen = (await ways(teardowns, values.short)).filter(w => wanted?.some(part => w.name.startsWith(part)) ?? true)
+  const chosen = (await ways(teardowns, values.short)).filter(way => isWanted(way.name, values.only?.split(',')))
   const seen = new Map<Way, Seen>(chosen.map(way => [way, { before: [], during: [], back: [] }]))
   const load = new Load(teardowns)
-  for (let from = 0; from < total; from += perRound) {
-    for (const [way, windows] of seen) {
-      const begun = Date.now()
-      await round(load, way, from, Math.min(perRound, total - from), windows)
-      console.error(`${way.name}: ${windows.during.length} of ${total}, ${Date.now() - begun} ms`)
+  try {
+    for (let from = 0; from < total; from += perRound) {
+      for (const [way, windows] of seen) {
+        const begun = Date.now()
+        await round(load, way, from, Math.min(perRound, total - from), windows)
+        console.error(`${way.name}: ${windows.during.length} of ${total}, ${Date.now() - begun} ms`)
+      }
     }
+  } finally {
+    report(seen)
   }
-  console.log(
-    table(
-      head,
-      [...seen].map(([way, windows]) => row(way, windows)),
-    ),
-  )
-  for (const [way, windows] of seen) console.log(`${way.name}: ${failures([...windows.before, ...windows.during, ...windows.back])}`)
   const bad = [...seen].filter(([way, w]) => way.target.members.length > 0 && !way.loses && failed([...w.during, ...w.back]) > 0)
   if (bad.length > 0) throw new Error(`requests failed: ${bad.map(([way]) => way.name).join(', ')}`)
 })

@@ -94,7 +94,7 @@ export async function gate(
 ): Promise<{ port: number; held: Promise<unknown>; open: () => void }> {
   const { promise: held, resolve } = Promise.withResolvers<undefined>()
   const { promise: opened, resolve: open } = Promise.withResolvers<undefined>()
-  const server = createServer(client => void join(client))
+  const server = createServer(client => void join(client).catch(() => client.destroy()))
   const join = async (client: Socket): Promise<void> => {
     const onward = connectTcp(port, '127.0.0.1')
     teardown(() => (client.destroy(), onward.destroy()))
