@@ -29,7 +29,14 @@ export default tseslint.config(
       'max-lines': ['error', { max: 400, skipBlankLines: true, skipComments: true }],
       'no-restricted-imports': [
         'error',
-        { patterns: [{ group: ['../*/*', '!../*/index.ts', '!../../*', '!../e2e/*'], message: 'import a room through its index.ts' }] },
+        {
+          patterns: [
+            {
+              group: ['../*/*', '!../*/index.ts', '!../../*', '!../e2e/*', '!../helpers/*'],
+              message: 'import a room through its index.ts',
+            },
+          ],
+        },
       ],
     },
   },

@@ -43,10 +43,13 @@ import { Reachability } from './reach.ts'
 import { Recall } from './recall.ts'
 import type { RuntimeOptions } from './runtime-options.ts'
 import { proveSelfUpdate } from './self-proof.ts'
+import { Soon } from './soon.ts'
 import { Supply } from './supply.ts'
 
 /** ms between tries to write to a disk that refused. */
 const writeAgainMs = 3000
+/** ms in which changes of links become one fact. */
+const linksPauseMs = 150
 
 export class NodeRuntime {
   readonly store: NodeStore
@@ -66,6 +69,7 @@ export class NodeRuntime {
   readonly #unsaved: Unsaved
   readonly #recall: Recall
   readonly #watch: HealthWatch
+  readonly #saysLinks = new Soon(linksPauseMs, () => this.say('links', '', { peers: this.linked().toSorted() }))
   #app: RunningApp | null = null
   #writeTimer: NodeJS.Timeout | null = null
   #life: LifeState = 'starting'
@@ -261,6 +265,7 @@ export class NodeRuntime {
     this.#life = 'draining'
     if (this.#writeTimer !== null) clearInterval(this.#writeTimer)
     this.#watch.stop()
+    this.#saysLinks.stop()
     this.#mending.stop()
     this.driver.stop()
     this.mesh.park()
@@ -373,7 +378,7 @@ export class NodeRuntime {
 
   #linksChanged(): void {
     if (this.#life === 'draining') return
-    this.say('links', '', { peers: this.linked().toSorted() })
+    this.#saysLinks.ask()
     this.events.add('link', this.replica.self, '')
     this.driver.changed()
   }

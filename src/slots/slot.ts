@@ -25,8 +25,17 @@ export function thisPlatform(): string {
   return `${process.platform}${isMusl() ? 'musl' : ''}-${process.arch}`
 }
 
+/** The report costs milliseconds, and with the network's part it asks for the names of addresses: once per process is enough. */
+let knownMusl: boolean | null = null
+
 function isMusl(): boolean {
   if (process.platform !== 'linux') return false
+  knownMusl ??= looksLikeMusl()
+  return knownMusl
+}
+
+function looksLikeMusl(): boolean {
+  Reflect.set(process.report, 'excludeNetwork', true) // its types do not name it
   const report: unknown = process.report.getReport()
   if (typeof report !== 'object' || report === null || !('header' in report)) return false
   const { header } = report

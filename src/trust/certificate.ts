@@ -193,12 +193,19 @@ export function makeWebCertificate(hosts: readonly string[]): KeyAndCertificate 
 /** SHA-256 of a certificate's DER: what a token pins and the root names. */
 export const pinOf = (cert: string | Uint8Array): ReturnType<typeof sha256> => sha256(new X509Certificate(cert).raw)
 
+/** What certificates say, by their bytes: a connection shows the same ones at each of its requests, and to read them costs a millisecond. */
+const read = new WeakMap<Uint8Array, { readonly id: NodeId; readonly names: string | undefined }>()
+
+function readCertificate(cert: Uint8Array): { readonly id: NodeId; readonly names: string | undefined } {
+  const x = new X509Certificate(cert)
+  return { id: nodeIdOf(x.publicKey.export({ format: 'der', type: 'spki' })), names: x.subjectAltName }
+}
+
 /** Who a peer's certificate says it is, from its key and its name, which must agree. @throws ShoalError BAD_SIGNATURE */
 export function nodeOfCertificate(cert: Uint8Array, fleet: FleetId): NodeId {
-  const x = new X509Certificate(cert)
-  const id = nodeIdOf(x.publicKey.export({ format: 'der', type: 'spki' }))
-  const want = `DNS:${serverNameOf(id, fleet)}`
-  if (x.subjectAltName !== want)
-    throw new ShoalError('BAD_SIGNATURE', `certificate: names ${x.subjectAltName ?? 'nothing'}, its key is ${want}`)
-  return id
+  const known = read.get(cert) ?? readCertificate(cert)
+  read.set(cert, known)
+  const want = `DNS:${serverNameOf(known.id, fleet)}`
+  if (known.names !== want) throw new ShoalError('BAD_SIGNATURE', `certificate: names ${known.names ?? 'nothing'}, its key is ${want}`)
+  return known.id
 }

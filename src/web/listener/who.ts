@@ -10,11 +10,20 @@ export type Who =
   /** A person's request that arrived at the parked worker; it came by TLS. */
   | { readonly kind: 'forwarded'; readonly remote: string }
 
+/** Node makes the certificate anew each time it is asked; a connection has one for life. */
+const certificates = new WeakMap<TLSSocket, Buffer>()
+
+function certificateOf(socket: TLSSocket): Buffer | undefined {
+  const cert = certificates.get(socket) ?? socket.getPeerX509Certificate()?.raw
+  if (cert !== undefined) certificates.set(socket, cert)
+  return cert
+}
+
 /** Null: a peer's connection without a certificate, which the TLS server lets nobody have. */
 export function whoAsks(req: IncomingMessage, kind: Who['kind']): Who | null {
   if (kind === 'forwarded') return { kind, remote: takeRemote(req) }
   const remote = req.socket.remoteAddress ?? ''
   if (kind === 'people') return { kind, remote }
-  const cert = req.socket instanceof TLSSocket ? req.socket.getPeerX509Certificate()?.raw : undefined
+  const cert = req.socket instanceof TLSSocket ? certificateOf(req.socket) : undefined
   return cert === undefined ? null : { kind, remote, cert }
 }
