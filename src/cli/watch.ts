@@ -30,7 +30,7 @@ export interface Watched {
 }
 
 /** Codes that mean: not now. */
-const passing = new Set(['NO_NODE', 'STARTING', 'BUSY', 'UNAUTHENTICATED'])
+export const passing: ReadonlySet<string> = new Set(['NO_NODE', 'STARTING', 'BUSY', 'UNAUTHENTICATED'])
 
 /**
  * Asks until the rollout has ended: at once for final states, after a while for those that a late success may still leave.

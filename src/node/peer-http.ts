@@ -1,10 +1,11 @@
 /** Requests to peers: HTTPS with ALPN `shoal/1`, this node's certificate, and the peer's name pinned by Node's own check. Redirects are never followed. */
 import type { IncomingMessage } from 'node:http'
 import { Agent, request } from 'node:https'
-import { type Digest, type FleetId, maxDocumentBytes, type NodeId, parseAddress, ShoalError } from '../model/index.ts'
+import { type Digest, type FleetId, maxDocumentBytes, messageOf, type NodeId, parseAddress, parseJson, ShoalError } from '../model/index.ts'
 import type { PeerRequest } from '../transfer/index.ts'
 import { serverNameOf, sha256 } from '../trust/index.ts'
 import type { Home } from './home.ts'
+import { type LogPage, type LogQuery, parseLogPage } from './logs.ts'
 
 const connectTimeoutMs = 5000
 const maxSockets = 8
@@ -46,16 +47,25 @@ export class PeerHttp {
     return null
   }
 
+  /** A page of another node's log. @throws ShoalError NO_NODE, or what the node refuses */
+  async log(peer: NodeId, { lines, after }: LogQuery): Promise<LogPage> {
+    const query = new URLSearchParams(after === null ? { lines: String(lines) } : { after })
+    const signal = AbortSignal.timeout(documentTimeoutMs)
+    try {
+      const answer = await this.#first(peer, `logs?${query.toString()}`, {}, signal)
+      const text = await bodyOf(answer, maxDocumentBytes)
+      if (answer.statusCode === 200) return parseLogPage(parseJson(text, `logs of ${peer}`, maxDocumentBytes))
+      throw new ShoalError('NO_NODE', `node ${peer.slice(0, 8)} answered ${answer.statusCode ?? 0} when asked for its log`)
+    } catch (cause) {
+      if (cause instanceof ShoalError && cause.code !== 'PACKAGE_UNAVAILABLE') throw cause
+      throw new ShoalError('NO_NODE', `node ${peer.slice(0, 8)} cannot be asked for its log: ${messageOf(cause)}`, { cause })
+    }
+  }
+
   async #text(peer: NodeId, path: string, signal: AbortSignal): Promise<string | null> {
     const answer = await this.#first(peer, path, {}, signal)
-    const chunks: Buffer[] = []
-    let size = 0
-    for await (const chunk of answer as AsyncIterable<Buffer>) {
-      size += chunk.length
-      if (size > maxDocumentBytes) throw new ShoalError('TOO_LARGE', `${path}: more than ${maxDocumentBytes} bytes`)
-      chunks.push(chunk)
-    }
-    return answer.statusCode === 200 ? Buffer.concat(chunks).toString('utf8') : null
+    const text = await bodyOf(answer, maxDocumentBytes)
+    return answer.statusCode === 200 ? text : null
   }
 
   close(): void {
@@ -98,4 +108,15 @@ export class PeerHttp {
       req.end()
     })
   }
+}
+
+async function bodyOf(answer: IncomingMessage, maxBytes: number): Promise<string> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of answer as AsyncIterable<Buffer>) {
+    size += chunk.length
+    if (size > maxBytes) throw new ShoalError('TOO_LARGE', `a peer's answer has more than ${maxBytes} bytes`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
 }

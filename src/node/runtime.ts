@@ -63,7 +63,7 @@ export class NodeRuntime {
   readonly status: StatusBoard
   readonly sign: (fact: Omit<Fact, 'sig'>) => Fact
   readonly #o: RuntimeOptions
-  readonly #http: PeerHttp
+  readonly peerHttp: PeerHttp
   readonly #supply: Supply
   readonly #mending: Mending
   readonly #unsaved: Unsaved
@@ -106,7 +106,7 @@ export class NodeRuntime {
       () => this.linked(),
       () => performance.now(),
     )
-    this.#http = new PeerHttp(o.home, peer => this.addressesOf(peer))
+    this.peerHttp = new PeerHttp(o.home, peer => this.addressesOf(peer))
     this.packageServer = createPackageServer({ store: packages, maxUploads: o.settings.config.limits.uploads })
     this.mesh = openMesh(this.replica, o, news => this.#onNews(news))
     this.status = new StatusBoard({
@@ -253,7 +253,7 @@ export class NodeRuntime {
       shoal: this.#o.shoal.digest,
       linkedBefore: this.before().linked,
       linked: () => this.linked(),
-      request: this.#http.request,
+      request: this.peerHttp.request,
       rehearse,
       log: this.#o.log,
       signal,
@@ -277,7 +277,7 @@ export class NodeRuntime {
       await this.#app?.close()
     } finally {
       await this.mesh.stop()
-      this.#http.close()
+      this.peerHttp.close()
       this.store.close()
     }
   }
@@ -388,7 +388,7 @@ export class NodeRuntime {
       home: this.#o.home.paths.home,
       replica: this.replica,
       packages: this.packages,
-      request: this.#http.request,
+      request: this.peerHttp.request,
       linked: () => this.linked(),
       progress: (percent, bytes) => this.status.progress(percent, { ...bytes, served: this.packageServer.servedBytes() }),
       holdingsChanged: () => this.saysHoldings(),
@@ -429,7 +429,7 @@ export class NodeRuntime {
       },
       platform: thisPlatform(),
       about: () => this.about(),
-      fetchPlan: (digest, signal) => this.#http.document(digest, this.linked(), signal),
+      fetchPlan: (digest, signal) => this.peerHttp.document(digest, this.linked(), signal),
       now: () => performance.now(),
       wallNow: () => new Date(),
     })

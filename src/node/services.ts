@@ -4,6 +4,7 @@ import type { WebServices } from '../web/index.ts'
 import { advertised, type Home, type Settings } from './home.ts'
 import type { Log } from './log.ts'
 import { operatorKeyFiles } from './operator-keys.ts'
+import { readLog } from './logs.ts'
 import type { NodeRuntime } from './runtime.ts'
 
 export interface Lifecycle {
@@ -53,6 +54,7 @@ export function webServices(
     servePackage: (req, res, path) => void runtime.packageServer.handle(req, res, path),
     document: (digest: Digest) => runtime.store.document(digest),
     holdingsChanged: () => runtime.saysHoldings(),
+    logs: { own: query => readLog(home.paths.nodeLog, query), of: (node, query) => runtime.peerHttp.log(node, query) },
     app: () => {
       const { app } = runtime
       if (app === null) return { handle: null, upgrade: null }

@@ -54,7 +54,8 @@ export class LogFile {
   }
 
   #take(): string {
-    if (this.#dropped > 0) this.#queue.push(`${this.#dropped} lines were lost: the disk was too slow\n`)
+    if (this.#dropped > 0)
+      this.#queue.push(`${JSON.stringify({ event: 'lines lost', lines: this.#dropped, why: 'the disk was too slow' })}\n`)
     this.#dropped = 0
     const text = this.#queue.join('')
     this.#queue = []

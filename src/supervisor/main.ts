@@ -9,6 +9,7 @@ import { type Code, codeOf, type Config, type Current, messageOf, parseAddress, 
 import { type HomePaths, homePaths, mendCurrent, readConfigFile, readCurrent } from '../slots/index.ts'
 import { Driver } from './driver.ts'
 import { checkKeyModes } from './key-modes.ts'
+import { logLine } from './log-line.ts'
 import { LogFile } from './log-file.ts'
 import { becomeOnlyOne, type Registry } from './only-one.ts'
 import { serviceManager } from './service-manager.ts'
@@ -38,7 +39,7 @@ export async function supervise(argv: readonly string[]): Promise<void> {
   process.stderr.on('error', () => undefined)
   const say = (line: string): void => {
     process.stderr.write(`${line}\n`)
-    log.file?.write(line)
+    log.file?.write(logLine(line, new Date()))
   }
   try {
     await begin(argv, say, log)

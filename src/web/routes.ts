@@ -19,6 +19,7 @@ import { Drafts } from './drafts.ts'
 import { streamEvents } from './events.ts'
 import { redeem } from './join.ts'
 import { paged, pageOfNodes } from './lists.ts'
+import { logRoutes } from './log-routes.ts'
 import { findNode, findRollout } from './names.ts'
 import { Operators } from './operators.ts'
 import { takePackage } from './package-upload.ts'
@@ -37,6 +38,7 @@ export function routesOf(s: WebServices, sessions: Sessions): readonly Route[] {
     ...sessionRoutes(sessions, () => s.wallNow().getTime()),
     ...readRoutes(s, views),
     ...packageRoutes(s),
+    ...logRoutes(s),
     ...signedRoutes(s, views, sessions),
     ...homeRoutes(s, views),
   ]

@@ -49,6 +49,18 @@ export interface AppDoor {
   readonly upgrade: ((req: IncomingMessage, socket: Socket, head: Buffer) => boolean) | null
 }
 
+export interface LogQuery {
+  /** How many of the last lines, where there is no cursor. */
+  readonly lines: number
+  readonly after: string | null
+}
+
+export interface LogPage {
+  readonly lines: readonly Readonly<Record<string, unknown>>[]
+  readonly cursor: string
+  readonly gap: boolean
+}
+
 export interface WebServices {
   readonly replica: Replica
   readonly self: NodeId
@@ -73,6 +85,11 @@ export interface WebServices {
   readonly servePackage: (req: IncomingMessage, res: ServerResponse, path: string) => void
   readonly document: (digest: Digest) => string | undefined
   readonly holdingsChanged: () => void
+  /** A page of this node's log, and of another's. @throws ShoalError NO_NODE, NOT_MEMBER … */
+  readonly logs: {
+    readonly own: (query: LogQuery) => Promise<LogPage>
+    readonly of: (node: NodeId, query: LogQuery) => Promise<LogPage>
+  }
   readonly app: () => AppDoor
   readonly acceptLink: (req: IncomingMessage, socket: Socket, head: Buffer, peer: NodeId) => void
   readonly probe: (address: Address, expect: NodeId | null) => Promise<{ readonly id: NodeId | null; readonly steps: readonly ProbeStep[] }>

@@ -8,6 +8,7 @@ import { explainCommands } from './explain.ts'
 import { homeCommands } from './home.ts'
 import { inviteCommands } from './invite.ts'
 import { lifecycleCommands } from './lifecycle.ts'
+import { logCommands } from './logs.ts'
 import { nodeCommands } from './nodes.ts'
 import { peerCommands } from './peers.ts'
 import { peopleCommands } from './people.ts'
@@ -35,6 +36,7 @@ export const commands: readonly CommandSpec[] = [
   ...peerCommands,
   ...peopleCommands,
   ...recoveryCommands,
+  ...logCommands,
   ...configCommands,
   ...explainCommands,
   ...completionCommands(() => commands, groups),
