@@ -8,6 +8,7 @@ export default tseslint.config(
       'instance',
       'certs',
       '.tap',
+      'dist',
       'coverage',
       'examples',
       '*.config.js',
@@ -51,6 +52,18 @@ export default tseslint.config(
         'AwaitExpression',
         'NewExpression[callee.name="Promise"]',
         'ImportDeclaration[source.value=/^node:/]',
+      ],
+    },
+  },
+  {
+    // The dashboard runs in a browser; its configuration and its build do not.
+    files: ['src/ui/**'],
+    rules: {
+      'no-restricted-globals': ['error', 'process', 'Buffer', 'global', 'setImmediate', 'event', 'name', 'status', 'open', 'close'],
+      // Its folders are parts of one room.
+      'no-restricted-imports': [
+        'error',
+        { patterns: [{ group: ['../../*/*', '!../../*/index.ts'], message: 'import a room through its index.ts' }] },
       ],
     },
   },

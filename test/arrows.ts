@@ -20,16 +20,16 @@ const rooms = [
   'ui',
   'cli',
 ]
-const isolated: Record<string, readonly string[]> = { supervisor: ['model', 'slots'], slots: ['model'], store: ['model'] }
+const isolated: Record<string, readonly string[]> = { supervisor: ['model', 'slots'], slots: ['model'], store: ['model'], ui: ['model', 'packages'] }
 
 const allowed = (room: string): readonly string[] => isolated[room] ?? rooms.slice(0, rooms.indexOf(room)).filter(r => r !== 'supervisor')
 
-const sources = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter(f => f.endsWith('.ts'))
+const sources = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter(f => /\.tsx?$/.test(f))
 const { output } = await cruise(['src'], { tsPreCompilationDeps: true, doNotFollow: { path: 'node_modules' } }, undefined, {
   tsConfig: { options: {} },
 })
 if (typeof output === 'string') throw new Error('dependency-cruiser gave text')
-const seen = output.modules.filter(m => m.source.startsWith('src/') && m.source.endsWith('.ts'))
+const seen = output.modules.filter(m => m.source.startsWith('src/') && /\.tsx?$/.test(m.source))
 const problems: string[] = []
 if (seen.length !== sources.length) problems.push(`saw ${seen.length} modules, the folder has ${sources.length}`)
 const roomOf = (path: string): string | undefined => /^src\/([^/]+)\//.exec(path)?.[1]

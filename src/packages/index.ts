@@ -1,6 +1,7 @@
 /** Packages: packing, judging, unpacking, and the package files of a node. */
 export { blockmapOf, formatBlockmap, sha256Hex } from './blockmap.ts'
 export { judgeContents } from './contents.ts'
+export { buildDashboard, ensureDashboard } from './dashboard.ts'
 export { directoryPlace, type FileMark, marksOf, modesOf, type ReadAt, rebuildDirectory } from './directory.ts'
 export { type JudgedEntry, type JudgedPackage, judgePackage } from './judge.ts'
 export { type PackageLimits, packageLimits } from './limits.ts'

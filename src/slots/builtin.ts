@@ -65,8 +65,11 @@ async function sourcesOf(programDir: string): Promise<readonly Source[]> {
   const own = ['package.json', 'LICENSE', 'README.md', 'bin/node', 'bin/node.exe', 'bin/LICENSE'].filter(path =>
     existsSync(join(programDir, path)),
   )
-  const code = (await walk(join(programDir, 'src'))).map(path => `src/${path}`)
-  const copied = [...own, ...code].map(path => ({ path, from: join(programDir, path), isLinked: path.startsWith('bin/') }))
+  // The dashboard's sources stay behind, what was built of them comes along.
+  const code = (await walk(join(programDir, 'src'), path => path !== 'ui')).map(path => `src/${path}`)
+  const built = join(programDir, 'dist', 'ui')
+  const pages = existsSync(built) ? (await walk(built)).map(path => `dist/ui/${path}`) : []
+  const copied = [...own, ...code, ...pages].map(path => ({ path, from: join(programDir, path), isLinked: path.startsWith('bin/') }))
   const modules = await modulesOf(programDir)
   const linked = await Promise.all(modules.map(folder => filesOfModule(programDir, folder)))
   return [...copied, ...linked.flat()]

@@ -14,6 +14,7 @@ import {
 import type { Access } from './access.ts'
 import { Acts } from './acts.ts'
 import { readJson } from './body.ts'
+import { dashboardRoutes } from './dashboard-routes.ts'
 import { Documents } from './documents.ts'
 import { Drafts } from './drafts.ts'
 import { streamEvents } from './events.ts'
@@ -34,6 +35,7 @@ import { Views } from './views.ts'
 export function routesOf(s: WebServices, sessions: Sessions): readonly Route[] {
   const views = new Views(s)
   return [
+    ...dashboardRoutes(s, views),
     ...healthRoutes(s),
     ...sessionRoutes(sessions, () => s.wallNow().getTime()),
     ...readRoutes(s, views),

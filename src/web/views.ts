@@ -17,7 +17,6 @@ import {
   type Evidence,
   followed,
   type Held,
-  hasPassed,
   isNewer,
   isOpen,
   type KnownOrder,
@@ -26,6 +25,7 @@ import {
   type RolloutState,
   stateOf,
   waveOf,
+  waveState,
   weigh,
 } from '../rollout/index.ts'
 import type { WebServices } from './services.ts'
@@ -211,7 +211,7 @@ export class Views {
       if (t === undefined) return { state: 'closed', nodes: wave.nodes, need: wave.nodes.length, confirmed: 0, failed: 0, missing: 0 }
       const lost = t.pending.filter(this.isAway).length
       return {
-        state: at < evidence.reached && hasPassed(t) ? 'passed' : isOpen(known, evidence, at) ? 'open' : 'closed',
+        state: waveState(known, evidence, at),
         nodes: wave.nodes,
         need: t.need,
         confirmed: t.confirmed.length,

@@ -3,6 +3,7 @@ import { parseAddress, parseDisplayName, parseOperatorName, ShoalError } from '.
 import { readCurrent } from '../../slots/index.ts'
 import { checkHome, enter, enterUnattended, found, givenToken, type Founded, type FoundOptions, type NodeOptions } from '../home/index.ts'
 import type { Context } from '../context.ts'
+import { withDashboard } from '../dashboard.ts'
 import { maxInputChars } from '../limits.ts'
 import { readInput } from '../prompt.ts'
 import { givenPassphrase } from '../signing.ts'
@@ -44,6 +45,7 @@ function foundOptionsOf(context: Context, args: Args): FoundOptions {
 /** Founds, and shows secrets to whoever sits there. */
 async function foundAndTell(context: Context, args: Args): Promise<Founded> {
   const options = foundOptionsOf(context, args)
+  await withDashboard(context)
   const made = await found(context.paths, options)
   if (options.writesSecrets) {
     context.note(`secrets are in ${context.paths.firstOperator}: read them, then delete the file`)
@@ -92,6 +94,7 @@ async function join(context: Context, args: Args): Promise<Outcome> {
   const options = nodeOptionsOf(args)
   const word = args.need(0, 'token')
   const token = word === '-' ? await readInput(context.io, maxInputChars) : word
+  await withDashboard(context)
   const { id, name, fleet, address, fleetName, redeemer } = await enter(context.paths, token, options, context.io.signal)
   return {
     document: { id, name, fleet, address },

@@ -3,6 +3,7 @@ import { asArray, parsePlatform, ShoalError } from '../../model/index.ts'
 import { pack, type Packed } from '../../packages/index.ts'
 import { parseReleases, type ReleaseAnswer } from '../answers.ts'
 import type { Context } from '../context.ts'
+import { withDashboard } from '../dashboard.ts'
 import { bytesText, oneLine, plural, table } from '../output.ts'
 import { programDir } from '../program.ts'
 import { publish, type Published } from '../publishing.ts'
@@ -19,8 +20,15 @@ export async function packFolder(context: Context, dir: string, out: string | un
 }
 
 /** Packs Shoal itself: the program that runs this command, or the checkout, slot or unpacked zip in `dir`. */
-function packShoal(context: Context, dir: string | undefined, out: string | undefined, platform: string | undefined): Promise<Packed> {
-  return pack(dir === undefined ? programDir : context.path(dir), {
+async function packShoal(
+  context: Context,
+  dir: string | undefined,
+  out: string | undefined,
+  platform: string | undefined,
+): Promise<Packed> {
+  const program = dir === undefined ? programDir : context.path(dir)
+  await withDashboard(context, program)
+  return pack(program, {
     kind: 'shoal',
     signal: context.io.signal,
     ...(out === undefined ? {} : { out: context.path(out) }),

@@ -46,6 +46,13 @@ export function isOpen(known: KnownOrder, evidence: Evidence, k: number): boolea
   return cleared && reached >= k
 }
 
+/** How a wave stands, for display. */
+export function waveState(known: KnownOrder, evidence: Evidence, at: number): 'closed' | 'open' | 'passed' {
+  const tally = evidence.tallies[at]
+  if (tally === undefined) return 'closed'
+  return at < evidence.reached && hasPassed(tally) ? 'passed' : isOpen(known, evidence, at) ? 'open' : 'closed'
+}
+
 export const isExpired = (known: KnownOrder): boolean => known.ageMs > known.order.deadlineMs
 
 /** The state in one word (CONTRACT section 3). `halted` wins over `stalled`. */

@@ -1,0 +1,14 @@
+/** Where the dashboard begins: who is it, what is new, draw. */
+import { render } from 'preact'
+import { recall } from './api/http.ts'
+import { App } from './app.tsx'
+import { startStream } from './live/stream.ts'
+import { watchVersion } from './live/version.ts'
+
+const root = document.getElementById('root')
+if (root !== null) {
+  void recall()
+  watchVersion()
+  startStream()
+  render(<App />, root)
+}

@@ -1,0 +1,163 @@
+/** All nodes, a page at a time, found by text, tag, health and outcome. On a phone each row is a card. */
+import { useSignal } from '@preact/signals'
+import type { JSX } from 'preact'
+import type { NodePage, NodeView, Summary } from '../api/types.ts'
+import { useQuery } from '../live/query.ts'
+import { linkTo } from '../route.ts'
+import { words } from '../words/index.ts'
+import { Badge } from './basics.tsx'
+import { markOf } from './marks.ts'
+import { count, duration, moment, releaseName, shortId } from './say.ts'
+
+const pageSize = 50
+
+const doing = (node: NodeView): string => {
+  const w = words()
+  if (node.step === 'transfer') return `${w.steps.transfer} ${node.percent} %`
+  if (node.step !== 'idle') return w.steps[node.step]
+  return w.marks[markOf(node)]
+}
+
+const Row = ({ node }: { readonly node: NodeView }): JSX.Element => {
+  const w = words()
+  const c = w.fleet.columns
+  const seen = node.reach === 'lost' ? w.notSeenFor(duration(node.ageMs, w.locale)) : w.reaches[node.reach]
+  return (
+    <tr>
+      <th scope="row">
+        <a href={linkTo('nodes', node.id)}>{node.name}</a> <code>{shortId(node.id)}</code>
+        {node.tags.map(tag => (
+          <span key={tag} class="tag">
+            {tag}
+          </span>
+        ))}
+      </th>
+      <td data-label={c.state}>
+        <Badge mark={markOf(node)}>{doing(node)}</Badge>
+        {node.reason !== null && <span class="why">{node.reason.message}</span>}
+      </td>
+      <td data-label={c.serves}>{node.app === null ? '–' : releaseName(`${node.app.name}@${node.app.version}`)}</td>
+      <td data-label={c.link}>{seen}</td>
+      <td data-label={c.since}>{moment(node.since, w.locale, Date.now())}</td>
+    </tr>
+  )
+}
+
+interface Filters {
+  readonly q: string
+  readonly tag: string
+  readonly health: string
+  readonly outcome: string
+  readonly step: string
+}
+
+const none: Filters = { q: '', tag: '', health: '', outcome: '', step: '' }
+
+const Choice = ({ label, any, value, options, onChange }: ChoiceProps): JSX.Element => (
+  <label class="bare">
+    <span class="visually-hidden">{label}</span>
+    <select value={value} onChange={event => onChange(event.currentTarget.value)}>
+      <option value="">{any}</option>
+      {options.map(([key, text]) => (
+        <option key={key} value={key}>
+          {text}
+        </option>
+      ))}
+    </select>
+  </label>
+)
+
+interface ChoiceProps {
+  readonly label: string
+  readonly any: string
+  readonly value: string
+  readonly options: readonly (readonly [string, string])[]
+  readonly onChange: (value: string) => void
+}
+
+const FilterBar = ({ summary, filters, set }: FilterProps): JSX.Element => {
+  const w = words()
+  const f = w.fleet
+  const tags = summary.tags.map(each => [each.name, `${each.name} (${count(each.nodes, w.locale)})`] as const)
+  const change = (key: keyof Filters) => (value: string) => set({ ...filters, [key]: value })
+  return (
+    <div class="filters">
+      <label class="bare grow">
+        <span class="visually-hidden">{f.find}</span>
+        <input type="search" placeholder={f.findHint} value={filters.q} onInput={event => change('q')(event.currentTarget.value)} />
+      </label>
+      {tags.length > 0 && <Choice label={f.tag} any={f.anyTag} value={filters.tag} options={tags} onChange={change('tag')} />}
+      <Choice label={f.health} any={f.anyHealth} value={filters.health} options={Object.entries(w.healths)} onChange={change('health')} />
+      <Choice
+        label={f.outcome}
+        any={f.anyOutcome}
+        value={filters.outcome}
+        options={Object.entries(w.outcomes)}
+        onChange={change('outcome')}
+      />
+      <Choice label={f.step} any={f.anyStep} value={filters.step} options={Object.entries(w.steps)} onChange={change('step')} />
+    </div>
+  )
+}
+
+interface FilterProps {
+  readonly summary: Summary
+  readonly filters: Filters
+  readonly set: (filters: Filters) => void
+}
+
+const pathOf = (filters: Filters, limit: number): string => {
+  const query = new URLSearchParams({ limit: String(limit) })
+  for (const [key, value] of Object.entries(filters)) if (value !== '') query.set(key, String(value))
+  return `nodes?${query.toString()}`
+}
+
+const Table = ({ page }: { readonly page: NodePage }): JSX.Element => {
+  const c = words().fleet.columns
+  return (
+    <table>
+      <thead>
+        <tr>
+          {[c.node, c.state, c.serves, c.link, c.since].map(column => (
+            <th key={column} scope="col">
+              {column}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {page.nodes.map(node => (
+          <Row key={node.id} node={node} />
+        ))}
+      </tbody>
+    </table>
+  )
+}
+
+export const NodeTable = ({ summary }: { readonly summary: Summary }): JSX.Element => {
+  const filters = useSignal(none)
+  const limit = useSignal(pageSize)
+  const { value } = useQuery<NodePage>(pathOf(filters.value, limit.value), ['nodes'])
+  const w = words()
+  const page = value.value
+  const set = (next: Filters): void => {
+    filters.value = next
+    limit.value = pageSize
+  }
+  return (
+    <section class="nodes" aria-labelledby="nodes">
+      <h2 id="nodes">{w.fleet.nodes}</h2>
+      {summary.counts.total > 5 && <FilterBar summary={summary} filters={filters.value} set={set} />}
+      {page !== null && page.nodes.length > 0 && <Table page={page} />}
+      {page?.nodes.length === 0 && <p class="hint">{w.fleet.none}</p>}
+      {page !== null && page.next !== null && (
+        <p class="more">
+          {w.of(page.nodes.length, page.counts['total'] ?? 0)}{' '}
+          <button type="button" onClick={() => (limit.value += 2 * pageSize)}>
+            {w.showMore}
+          </button>
+        </p>
+      )}
+    </section>
+  )
+}

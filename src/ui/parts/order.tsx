@@ -1,0 +1,87 @@
+/** An order before it is signed: the plan that the node has made, wave by wave with names, and what will be the same on the command line. */
+import { useSignal } from '@preact/signals'
+import type { JSX } from 'preact'
+import { useEffect } from 'preact/hooks'
+import { post, type Refusal } from '../api/http.ts'
+import { go } from '../route.ts'
+import { words } from '../words/index.ts'
+import { asRefusal } from './action.tsx'
+import { Commands, Loading, Problem } from './basics.tsx'
+import { Answers, Dialog } from './dialog.tsx'
+import { releaseName } from './say.ts'
+import type { Wish } from './wish.ts'
+
+interface Draft {
+  readonly order: { readonly name: string; readonly version: string; readonly dryRun: boolean }
+  readonly plan: { readonly waves: readonly { readonly nodes: readonly string[] }[]; readonly lost: readonly string[] }
+  readonly names: Readonly<Record<string, string>>
+}
+
+const maxNames = 12
+
+const Plan = ({ draft }: { readonly draft: Draft }): JSX.Element => {
+  const w = words()
+  const namesOf = (ids: readonly string[]): string => {
+    const names = ids.slice(0, maxNames).map(id => draft.names[id] ?? id.slice(0, 8))
+    return w.list(ids.length > names.length ? [...names, w.rollout.and(ids.length - names.length)] : names)
+  }
+  return (
+    <ol class="plan">
+      {draft.plan.waves.map((wave, at) => (
+        <li key={at}>
+          <strong>{at === 0 ? w.rollout.firstWave : w.rollout.wave(at + 1)}</strong> {w.nodes(wave.nodes.length)}
+          <span class="why">{namesOf(wave.nodes)}</span>
+        </li>
+      ))}
+      {draft.plan.lost.length > 0 && <li class="why">{w.order.lost(namesOf(draft.plan.lost))}</li>}
+    </ol>
+  )
+}
+
+export interface OrderProps {
+  readonly wish: Wish
+  readonly command: string
+  readonly onClose: () => void
+}
+
+export const OrderDialog = ({ wish, command, onClose }: OrderProps): JSX.Element => {
+  const w = words()
+  const draft = useSignal<Draft | null>(null)
+  const refusal = useSignal<Refusal | null>(null)
+  const isBusy = useSignal(false)
+  useEffect(() => {
+    post<Draft>('rollouts/draft', wish).then(
+      made => (draft.value = made),
+      (error: unknown) => (refusal.value = asRefusal(error)),
+    )
+  }, [])
+  const order = async (): Promise<void> => {
+    isBusy.value = true
+    try {
+      const { id } = await post<{ id: string }>('rollouts', wish)
+      onClose()
+      go('rollouts', id)
+    } catch (error) {
+      refusal.value = asRefusal(error)
+      isBusy.value = false
+    }
+  }
+  const made = draft.value
+  const release = made === null ? '' : releaseName(`${made.order.name}@${made.order.version}`)
+  const isDry = wish['dryRun'] === true
+  return (
+    <Dialog title={made === null ? w.order.title : w.order.of(release)} onClose={onClose}>
+      {made === null && refusal.value === null && <Loading />}
+      {made !== null && <Plan draft={made} />}
+      {made !== null && <p class="sub">{isDry ? w.order.dry : w.order.promise}</p>}
+      {refusal.value !== null && <Problem code={refusal.value.code} message={refusal.value.message} />}
+      <Commands lines={[command]} />
+      <Answers
+        label={isDry ? w.order.check : w.order.go}
+        isBusy={isBusy.value || made === null}
+        onYes={() => void order()}
+        onNo={onClose}
+      />
+    </Dialog>
+  )
+}

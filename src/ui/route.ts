@@ -1,0 +1,28 @@
+/** Which screen is shown: the address behind the `#`, so that every screen has a link that works at any node. */
+import { computed, signal } from '@preact/signals'
+import { type Screen, screens } from './screen.ts'
+
+export interface Route {
+  readonly screen: Screen
+  /** What is shown of it; '': all. */
+  readonly id: string
+  readonly query: URLSearchParams
+}
+
+const hash = signal(location.hash)
+addEventListener('hashchange', () => {
+  hash.value = location.hash
+})
+
+export const route = computed<Route>(() => {
+  const [path = '', query = ''] = hash.value.replace(/^#\/?/, '').split('?')
+  const [screen = '', id = ''] = path.split('/')
+  return { screen: screens.find(each => each === screen) ?? 'fleet', id: decodeURIComponent(id), query: new URLSearchParams(query) }
+})
+
+export const linkTo = (screen: Screen, id = ''): string =>
+  `#/${screen === 'fleet' ? '' : screen}${id === '' ? '' : `/${encodeURIComponent(id)}`}`
+
+export const go = (screen: Screen, id = ''): void => {
+  location.hash = linkTo(screen, id)
+}

@@ -1,0 +1,89 @@
+/** What is signed: uploaded here by drag, published, and rolled out from here. */
+import { useSignal } from '@preact/signals'
+import type { JSX } from 'preact'
+import type { ReleaseView } from '../api/types.ts'
+import { useQuery } from '../live/query.ts'
+import { Forbidden, may } from '../parts/action.tsx'
+import { Commands, Empty, Loading } from '../parts/basics.tsx'
+import { releaseName } from '../parts/say.ts'
+import { Upload } from '../parts/upload.tsx'
+import { linkTo } from '../route.ts'
+import { words } from '../words/index.ts'
+
+interface Answer {
+  readonly releases: readonly ReleaseView[]
+  readonly next: string | null
+}
+
+export const idOf = (release: ReleaseView): string => `${release.name}@${release.version}`
+
+const Row = ({ release }: { readonly release: ReleaseView }): JSX.Element => {
+  const w = words()
+  const c = w.releases.columns
+  const name = releaseName(idOf(release))
+  return (
+    <tr>
+      <th scope="row">
+        <a href={linkTo('releases', idOf(release))}>{name}</a>
+        {release.kind === 'shoal' && <span class="tag">{w.releases.kinds.shoal}</span>}
+      </th>
+      <td data-label={c.for}>{Object.keys(release.packages).join(', ')}</td>
+      <td data-label={c.nodes}>{w.nodes(release.nodes)}</td>
+      <td data-label={c.notes}>{release.notes.slice(0, 120)}</td>
+      <td class="end">
+        <a class="button small" href={linkTo('releases', idOf(release))} aria-label={w.releases.rollOutOf(name)}>
+          {w.releases.rollOut}
+        </a>
+      </td>
+    </tr>
+  )
+}
+
+const Table = ({ releases }: { readonly releases: readonly ReleaseView[] }): JSX.Element => {
+  const c = words().releases.columns
+  return (
+    <table>
+      <thead>
+        <tr>
+          {[c.release, c.for, c.nodes, c.notes].map(column => (
+            <th key={column} scope="col">
+              {column}
+            </th>
+          ))}
+          <th scope="col">
+            <span class="visually-hidden">{c.next}</span>
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {releases.map(release => (
+          <Row key={release.id} release={release} />
+        ))}
+      </tbody>
+    </table>
+  )
+}
+
+export const Releases = (): JSX.Element => {
+  const { value } = useQuery<Answer>('releases?limit=500', ['releases'])
+  const shown = useSignal(30)
+  const w = words()
+  if (value.value === null) return <Loading />
+  const newestFirst = value.value.releases.toReversed()
+  return (
+    <>
+      <h1>{w.screens.releases}</h1>
+      {may('operator') ? <Upload /> : <Forbidden role="operator" />}
+      {newestFirst.length === 0 && <Empty title={w.releases.none} text={w.releases.noneHow} />}
+      {newestFirst.length > 0 && <Table releases={newestFirst.slice(0, shown.value)} />}
+      {newestFirst.length > shown.value && (
+        <p class="more">
+          <button type="button" onClick={() => (shown.value += 100)}>
+            {w.showMore}
+          </button>
+        </p>
+      )}
+      <Commands lines={['shoal pack ./my-app', 'shoal publish my-app-1.0.0.zip', 'shoal deploy ./my-app']} />
+    </>
+  )
+}

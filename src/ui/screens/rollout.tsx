@@ -1,0 +1,105 @@
+/** One rollout: where it stands, what each gate waits for, what went wrong and what can be done about it. */
+import type { JSX } from 'preact'
+import { post } from '../api/http.ts'
+import type { Board } from '../api/types.ts'
+import { useQuery } from '../live/query.ts'
+import { Action, Forbidden } from '../parts/action.tsx'
+import { Badge, Commands, Loading, Problem } from '../parts/basics.tsx'
+import { Failures } from '../parts/failures.tsx'
+import { Icon } from '../parts/icon.tsx'
+import { rolloutSentence } from '../parts/rollout-words.ts'
+import { duration, moment, releaseName, shortId, size } from '../parts/say.ts'
+import { markOfState } from '../parts/strip.tsx'
+import { Rollback } from '../parts/rollback.tsx'
+import { Waves } from '../parts/waves.tsx'
+import { linkTo } from '../route.ts'
+import { words } from '../words/index.ts'
+
+const tones = { ok: 'ok', busy: 'busy', held: 'busy', failed: 'bad', lost: 'warn', refused: 'warn', excused: 'warn' } as const
+
+const isOver = (board: Board): boolean => ['completed', 'completed-with-exceptions', 'aborted', 'expired'].includes(board.state)
+
+const Head = ({ board }: { readonly board: Board }): JSX.Element => {
+  const w = words()
+  const mark = markOfState[board.state]
+  const ordered = w.rollout.by(board.by, moment(board.at, w.locale, Date.now()))
+  const left = isOver(board) ? '' : ` · ${w.rollout.deadline(duration(board.leftMs, w.locale))}`
+  return (
+    <section class={`hero ${tones[mark as keyof typeof tones]}`}>
+      <span class="seal">
+        <Icon shape={mark} />
+      </span>
+      <div>
+        <h1>
+          {releaseName(board.release)} {board.dryRun && <span class="tag">{w.rollout.dryRun}</span>}
+        </h1>
+        <p class="rest" role="status">
+          {rolloutSentence(board, w)}
+        </p>
+        <p class="sub">
+          <Badge mark={mark}>{w.states[board.state]}</Badge> {ordered}
+          {left} · <code>{shortId(board.id)}</code>
+        </p>
+      </div>
+    </section>
+  )
+}
+
+const Verbs = ({ board, reload }: { readonly board: Board; readonly reload: () => void }): JSX.Element => {
+  const w = words().rollout
+  const control = (action: string) => async (): Promise<void> => {
+    await post(`rollouts/${board.id}/${action}`, {})
+    reload()
+  }
+  const id = shortId(board.id)
+  const flip = board.state === 'paused' ? 'resume' : 'pause'
+  const line = (verb: string): string => `shoal rollout ${verb} ${id}`
+  return (
+    <div class="verbs">
+      {!isOver(board) && <Action key={flip} label={w.verbs[flip]} run={control(flip)} />}
+      {!isOver(board) && (
+        <Action
+          label={w.verbs.abort}
+          kind="danger"
+          run={control('abort')}
+          ask={{ title: w.askAbort, text: <p>{w.askAbortText}</p>, commands: [line('abort')] }}
+        />
+      )}
+      {board.kind === 'app' && !board.dryRun && <Rollback />}
+      <Forbidden role="operator" />
+      <Commands lines={[`shoal rollout watch ${id}`, ...(isOver(board) ? [] : [line(flip), line('abort')])]} />
+    </div>
+  )
+}
+
+const Carried = ({ board }: { readonly board: Board }): JSX.Element | null => {
+  const w = words()
+  const { fetched, reused, sources } = board.bytes
+  if (fetched + reused === 0) return null
+  return (
+    <p class="sub">
+      {size(fetched, w.locale)} {w.rollout.fetched}
+      {reused > 0 && ` · ${size(reused, w.locale)} ${w.rollout.reused}`}
+      {sources > 0 && ` · ${w.rollout.sources(sources)}`}
+    </p>
+  )
+}
+
+export const Rollout = ({ id }: { readonly id: string }): JSX.Element => {
+  const { value, refusal, reload } = useQuery<Board>(`rollouts/${encodeURIComponent(id)}/board`, ['rollouts'])
+  const board = value.value
+  if (refusal.value !== null) return <Problem code={refusal.value.code} message={refusal.value.message} />
+  if (board === null) return <Loading />
+  return (
+    <>
+      <p>
+        <a href={linkTo('rollouts')}>{words().rollout.back}</a>
+      </p>
+      <Head board={board} />
+      <Verbs board={board} reload={reload} />
+      <Waves board={board} />
+      <Failures board={board} reload={reload} />
+      <Carried board={board} />
+    </>
+  )
+}

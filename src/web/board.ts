@@ -1,0 +1,151 @@
+/**
+ * A rollout as one picture of bounded size, whatever the fleet's: waves with a cell per node (of great waves the remarkable ones), what the gate
+ * waits for as numbers, failures by cause and platform. The dashboard makes the sentences.
+ */
+import type { NodeId, Outcome } from '../model/index.ts'
+import {
+  type Evidence,
+  type KnownOrder,
+  presentOutcome,
+  type RolloutState,
+  stateOf,
+  type Tally,
+  weigh,
+  waveState,
+} from '../rollout/index.ts'
+import type { NodeView, Views } from './views.ts'
+
+/** Cells of a wave that are drawn one by one. */
+const maxCells = 200
+/** Nodes of a failure that are named. */
+const maxNamed = 50
+
+export type Cell = Pick<NodeView, 'id' | 'name' | 'reach' | 'health' | 'step' | 'outcome' | 'percent'>
+
+export interface Failure {
+  readonly code: string
+  readonly platform: string
+  readonly outcome: Outcome
+  readonly message: string
+  readonly count: number
+  readonly nodes: readonly { readonly id: NodeId; readonly name: string; readonly serves: string | null }[]
+  readonly log: readonly string[]
+}
+
+export interface Board {
+  readonly id: string
+  readonly state: RolloutState
+  readonly [more: string]: unknown
+}
+
+export const cellOf = ({ id, name, reach, health, step, outcome, percent }: NodeView): Cell => ({
+  id,
+  name,
+  reach,
+  health,
+  step,
+  outcome,
+  percent,
+})
+
+export function boardOf(views: Views, known: KnownOrder): Board {
+  const evidence = weigh(known)
+  const { order, plan } = known
+  const orders = views.rollouts()
+  const nodes = (plan?.waves ?? []).map(wave => wave.nodes.map(id => views.node(id, orders, known)))
+  const all = nodes.flat()
+  return {
+    id: known.id,
+    release: `${order.name}@${order.version}`,
+    kind: order.kind,
+    by: order.by,
+    at: order.at,
+    state: stateOf(known, evidence, views.isAway),
+    dryRun: order.dryRun,
+    hasPlan: plan !== null,
+    unanswered: unansweredOf(known, evidence).length,
+    soakMs: order.soakMs,
+    window: order.window,
+    leftMs: Math.max(0, Math.round(order.deadlineMs - known.ageMs)),
+    waves: nodes.map((of, at) => waveOf(views, known, evidence, at, of)),
+    failures: failuresOf(known, all),
+    bytes: {
+      fetched: sum(all, n => n.bytes.fetched),
+      reused: sum(all, n => n.bytes.reused),
+      served: sum(all, n => n.bytes.served),
+      sources: Math.max(0, ...all.map(n => n.bytes.sources)),
+    },
+  }
+}
+
+const sum = (nodes: readonly NodeView[], of: (node: NodeView) => number): number => nodes.reduce((total, node) => total + of(node), 0)
+
+/** Who could answer the preflight and has not. */
+function unansweredOf(known: KnownOrder, { controls }: Evidence): readonly NodeId[] {
+  const lost = new Set(known.plan?.lost)
+  const all = (known.plan?.waves ?? []).flatMap(w => w.nodes)
+  return all.filter(
+    n => !lost.has(n) && !controls.skipped.has(n) && !known.preflights.has(n) && presentOutcome(known, controls, n) === undefined,
+  )
+}
+
+const isPlain = (node: NodeView): boolean =>
+  node.outcome === 'confirmed' ||
+  (node.outcome === null && node.reach !== 'lost' && !['transfer', 'switching', 'probation'].includes(node.step))
+
+const ends: ReadonlySet<Outcome | null> = new Set(['confirmed', 'failed', 'rolled-back'])
+
+/** A wave that has begun stays open to the eye when the rollout is paused or halted in it. */
+function shownState(known: KnownOrder, evidence: Evidence, at: number, nodes: readonly NodeView[]): 'closed' | 'open' | 'passed' {
+  const state = waveState(known, evidence, at)
+  const hasBegun = nodes.some(n => n.step === 'switching' || n.step === 'probation' || ends.has(n.outcome))
+  return state === 'closed' && evidence.cleared && at === evidence.reached && hasBegun ? 'open' : state
+}
+
+function waveOf(views: Views, known: KnownOrder, evidence: Evidence, at: number, nodes: readonly NodeView[]): Record<string, unknown> {
+  const t: Tally | undefined = evidence.tallies[at]
+  const shown = nodes.length <= maxCells ? nodes : nodes.filter(node => !isPlain(node)).slice(0, maxCells)
+  const lost = t?.pending.filter(views.isAway).length ?? 0
+  return {
+    state: shownState(known, evidence, at, nodes),
+    size: nodes.length,
+    need: t?.need ?? nodes.length,
+    confirmed: t?.confirmed.length ?? 0,
+    failed: t?.failed.length ?? 0,
+    missing: t === undefined ? 0 : t.refused.length + t.skipped.length + lost,
+    maxFailed: t?.maxFailed ?? 0,
+    waiting: (t?.pending.length ?? 0) - lost,
+    cells: shown.map(cellOf),
+  }
+}
+
+const bad: ReadonlySet<Outcome | null> = new Set(['failed', 'rolled-back', 'refused', 'superseded', 'missing'])
+
+/** One block per cause and platform: forty nodes with one fault are one thing to understand. */
+function failuresOf(known: KnownOrder, nodes: readonly NodeView[]): readonly Failure[] {
+  const groups = new Map<string, NodeView[]>()
+  for (const node of nodes) {
+    if (!bad.has(node.outcome)) continue
+    const key = `${node.outcome ?? ''} ${node.reason?.code ?? ''} ${node.platform}`
+    groups.set(key, [...(groups.get(key) ?? []), node])
+  }
+  return [...groups.values()].flatMap(group => failureOf(known, group) ?? []).toSorted((a, b) => b.count - a.count)
+}
+
+function failureOf(known: KnownOrder, group: readonly NodeView[]): Failure | null {
+  const [first] = group
+  if (first?.outcome == null) return null
+  const running = known.order.kind
+  return {
+    code: first.reason?.code ?? 'NOT_SEEN',
+    platform: first.platform,
+    outcome: first.outcome,
+    message: first.reason?.message ?? '',
+    count: group.length,
+    nodes: group.slice(0, maxNamed).map(node => {
+      const serves = node[running]
+      return { id: node.id, name: node.name, serves: serves === null ? null : `${serves.name}@${serves.version}` }
+    }),
+    log: group.map(node => known.outcomes.get(node.id)?.log ?? []).find(log => log.length > 0) ?? [],
+  }
+}

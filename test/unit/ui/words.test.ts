@@ -1,0 +1,180 @@
+// The pure parts of the dashboard: marks, sentences, the form of a rollout.
+import t from 'tap'
+import type { Board, NodeMark, Summary } from '../../../src/ui/api/types.ts'
+import { markInRollout, markOf } from '../../../src/ui/parts/marks.ts'
+import { gateSentence, rolloutSentence } from '../../../src/ui/parts/rollout-words.ts'
+import { duration, releaseName, size } from '../../../src/ui/parts/say.ts'
+import { commandOf, plainForm, wishOf } from '../../../src/ui/parts/wish.ts'
+import { sentenceOf } from '../../../src/ui/screens/sentence.ts'
+import { explained } from '../../../src/ui/words/causes.ts'
+import { de } from '../../../src/ui/words/de.ts'
+import { en } from '../../../src/ui/words/en.ts'
+
+const node = (more: Partial<NodeMark> = {}): NodeMark => ({
+  id: 'a',
+  name: 'a',
+  reach: 'direct',
+  health: 'ok',
+  step: 'idle',
+  outcome: null,
+  percent: 0,
+  ...more,
+})
+
+const wave = (more: Partial<Board['waves'][number]> = {}): Board['waves'][number] => ({
+  state: 'closed',
+  size: 2,
+  need: 2,
+  confirmed: 0,
+  failed: 0,
+  missing: 0,
+  maxFailed: 0,
+  waiting: 2,
+  cells: [],
+  ...more,
+})
+
+const board = (more: Partial<Board> = {}): Board => ({
+  id: 'r',
+  release: 'till@1.5.0',
+  kind: 'app',
+  by: 'anna',
+  at: '',
+  state: 'open',
+  dryRun: false,
+  hasPlan: true,
+  unanswered: 0,
+  soakMs: 10_000,
+  window: null,
+  leftMs: 1000,
+  waves: [wave({ state: 'open', size: 1, need: 1 }), wave()],
+  failures: [],
+  bytes: { fetched: 0, reused: 0, served: 0, sources: 0 },
+  ...more,
+})
+
+const summary = (more: Partial<Summary> = {}): Summary => ({
+  fleet: 'f',
+  name: 'shops',
+  generation: 1,
+  self: { id: 'a', name: 'a', life: 'ok', address: 'a:1', redeems: true },
+  counts: { total: 24, ok: 24, ill: 0, held: 0, lost: 0 },
+  apps: [{ name: 'till@1.5.0', nodes: 24 }],
+  shoals: [],
+  platforms: [],
+  tags: [],
+  ailing: [],
+  cells: [],
+  rollouts: [],
+  releases: 1,
+  ...more,
+})
+
+await t.test('what went back is never green, and who is not seen is not fine', t => {
+  t.equal(markInRollout(node({ outcome: 'confirmed' })), 'ok')
+  t.equal(markInRollout(node({ outcome: 'rolled-back' })), 'back')
+  t.equal(markInRollout(node({ reach: 'lost' })), 'lost')
+  t.equal(markInRollout(node({ reach: 'lost', outcome: 'confirmed' })), 'ok', 'it had confirmed before')
+  t.equal(markInRollout(node({ step: 'transfer' })), 'transfer')
+  t.equal(markOf(node({ outcome: 'confirmed' })), 'ok')
+  t.equal(markOf(node({ outcome: 'rolled-back' })), 'back')
+  t.equal(markOf(node({ outcome: 'confirmed', reach: 'lost' })), 'lost')
+  t.equal(markOf(node({ health: 'safe-mode' })), 'ill')
+  t.end()
+})
+
+await t.test('the fleet in one sentence', t => {
+  t.match(sentenceOf(summary(), en), { tone: 'ok', main: 'All 24 nodes serve till 1.5.0.', rest: '' })
+  const mixed = summary({
+    counts: { total: 24, ok: 23, ill: 0, held: 0, lost: 1 },
+    apps: [
+      { name: 'till@1.5.0', nodes: 22 },
+      { name: 'till@1.4.0', nodes: 1 },
+    ],
+  })
+  t.match(sentenceOf(mixed, en), { tone: 'warn', main: '22 of 24 nodes serve till 1.5.0.', rest: '1 on till 1.4.0 and 1 not seen' })
+  t.match(sentenceOf(mixed, de), { rest: '1 mit till 1.4.0 und 1 nicht gesehen' })
+  t.match(sentenceOf(summary({ rollouts: [board({ state: 'halted' })] }), en), { tone: 'bad', rest: 'till 1.5.0 halted' })
+  t.match(sentenceOf(summary({ rollouts: [board()] }), en), { tone: 'busy' })
+  t.match(sentenceOf(summary({ apps: [{ name: '', nodes: 24 }] }), en), { main: '24 nodes, and no app yet.' })
+  t.end()
+})
+
+await t.test('each gate says what it waits for', t => {
+  t.equal(gateSentence(board(), 0, en), en.rollout.gate.open)
+  t.equal(gateSentence(board(), 1, en), 'Opens when one more node has confirmed. Then it waits 10 seconds.')
+  t.equal(gateSentence(board(), 2, en), 'Ends when 2 more nodes have confirmed.')
+  const checking = board({ unanswered: 3, waves: [wave()] })
+  t.match(gateSentence(checking, 0, en), /3 to go/)
+  t.match(rolloutSentence(checking, en), /3 to go/)
+  t.equal(gateSentence(board({ hasPlan: false }), 0, en), en.rollout.gate.plan)
+  const halted = board({ state: 'halted', waves: [wave({ state: 'open', failed: 1 }), wave()] })
+  t.equal(gateSentence(halted, 1, en), 'Closed: 1 failed, 0 allowed.')
+  t.equal(gateSentence(board({ state: 'paused' }), 1, en), en.rollout.gate.paused)
+  t.match(gateSentence(board({ window: 'Sat 02:00-04:00' }), 1, de), /Sat 02:00-04:00/)
+  t.end()
+})
+
+await t.test('the form says the same to the node and to the command line', t => {
+  t.strictSame(wishOf('till@1.0.0', plainForm, 'anna', false), {
+    release: 'till@1.0.0',
+    by: 'anna',
+    dryRun: false,
+    waves: '1,10%,50%,100%',
+    soakMs: 10_000,
+    witnesses: 1,
+    deadlineMs: 7 * 86_400_000,
+    allowDowngrade: false,
+    replaceApp: false,
+    force: false,
+  })
+  t.equal(commandOf('till@1.0.0', plainForm, false), 'shoal rollout start till@1.0.0')
+  const form = {
+    ...plainForm,
+    whom: 'some',
+    only: 'a, b',
+    canary: 'a',
+    window: 'Sat 02:00-04:00',
+    soak: '30',
+    maxFailed: '2',
+    force: true,
+  } as const
+  t.match(wishOf('till@1.0.0', form, 'anna', true), {
+    only: ['a', 'b'],
+    canary: ['a'],
+    soakMs: 30_000,
+    maxFailed: 2,
+    force: true,
+    dryRun: true,
+  })
+  t.equal(
+    commandOf('till@1.0.0', form, true),
+    'shoal rollout start till@1.0.0 --only "a, b" --canary a --max-failed 2 --soak 30s --window "Sat 02:00-04:00" --force --dry-run',
+  )
+  t.end()
+})
+
+await t.test('numbers and times as people write them', t => {
+  t.equal(duration(65_000, 'en'), '1 minute')
+  t.equal(duration(3 * 86_400_000, 'de'), '3 Tage')
+  t.equal(duration(10, 'en'), '0 seconds')
+  t.equal(size(1_234_567, 'en'), '1.2 MB')
+  t.equal(size(12, 'en'), '12 byte')
+  t.equal(releaseName('@shop/till@1.0.0'), '@shop/till 1.0.0')
+  t.end()
+})
+
+await t.test('no text is empty in any language, and none is left in English', t => {
+  const texts = (of: object, path = ''): [string, string][] =>
+    Object.entries(of).flatMap(([key, value]: [string, unknown]): [string, string][] =>
+      typeof value === 'string' ? [[path + key, value]] : typeof value === 'object' && value !== null ? texts(value, `${path}${key}.`) : [],
+    )
+  const german = new Map(texts({ ...de, causes: explained.de }))
+  const english = texts({ ...en, causes: explained.en })
+  const missing = english.filter(([key, text]) => text === '' || (german.get(key) ?? '') === '')
+  const same = english.filter(([key, text]) => text.length > 25 && !text.includes('Europe/') && german.get(key) === text)
+  t.ok(english.length > 200)
+  t.strictSame(missing, [])
+  t.strictSame(same, [])
+  t.end()
+})
