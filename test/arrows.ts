@@ -20,7 +20,12 @@ const rooms = [
   'ui',
   'cli',
 ]
-const isolated: Record<string, readonly string[]> = { supervisor: ['model', 'slots'], slots: ['model'], store: ['model'], ui: ['model', 'packages'] }
+const isolated: Record<string, readonly string[]> = {
+  supervisor: ['model', 'slots'],
+  slots: ['model'],
+  store: ['model'],
+  ui: ['model', 'packages'],
+}
 
 const allowed = (room: string): readonly string[] => isolated[room] ?? rooms.slice(0, rooms.indexOf(room)).filter(r => r !== 'supervisor')
 

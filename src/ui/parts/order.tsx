@@ -12,7 +12,7 @@ import { releaseName } from './say.ts'
 import type { Wish } from './wish.ts'
 
 interface Draft {
-  readonly order: { readonly name: string; readonly version: string; readonly dryRun: boolean }
+  readonly order: { readonly name: string; readonly version: string; readonly dryRun: boolean; readonly plan: string }
   readonly plan: { readonly waves: readonly { readonly nodes: readonly string[] }[]; readonly lost: readonly string[] }
   readonly names: Readonly<Record<string, string>>
 }
@@ -55,10 +55,11 @@ export const OrderDialog = ({ wish, command, onClose }: OrderProps): JSX.Element
       (error: unknown) => (refusal.value = asRefusal(error)),
     )
   }, [])
+  // The digest of the plan that was shown goes along: the node signs that one or none.
   const order = async (): Promise<void> => {
     isBusy.value = true
     try {
-      const { id } = await post<{ id: string }>('rollouts', wish)
+      const { id } = await post<{ id: string }>('rollouts', { ...wish, plan: draft.value?.order.plan })
       onClose()
       go('rollouts', id)
     } catch (error) {
