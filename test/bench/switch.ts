@@ -18,6 +18,8 @@ import { bench, type Teardowns } from './teardowns.ts'
 const warmMs = 2000
 /** Time after a switch that still belongs to it: who was away comes back. */
 const settleMs = 500
+/** Then a rest: no client's pause may span two switches, which a node's probation keeps apart in earnest. */
+const restMs = 1800
 const perRound = 10
 
 interface Way {
@@ -89,6 +91,8 @@ async function round(load: Load, way: Way, from: number, count: number, seen: Se
       seen.during.push(first)
       seen.back.push(rest)
     }
+    if (way.target.members.length > 0) await sleep(restMs)
+    await load.window()
   }
   await load.stop()
   await sleep(settleMs)
