@@ -1,5 +1,6 @@
 /** Durations (`30s`, `10m`, `2h`, `7d`), addresses (`host:port`), platforms, versions and names, as people and files write them. */
-import { parse as parseSemver, valid } from 'semver'
+import parseSemver from 'semver/functions/parse.js'
+import valid from 'semver/functions/valid.js'
 import { quote, ShoalError } from './errors.ts'
 
 const unitMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const

@@ -14,8 +14,9 @@ import {
   ShoalError,
 } from '../model/index.ts'
 import { type HomePaths, homePaths, keepCopy, writeDurable } from '../slots/index.ts'
-import { type KeyAndCertificate, makeWebCertificate, type NodeKey, nodeOfCertificate, readNodeKey, sha256 } from '../trust/index.ts'
+import { type KeyAndCertificate, type NodeKey, nodeOfCertificate, readNodeKey, sha256 } from '../trust/index.ts'
 import { X509Certificate } from 'node:crypto'
+import { keptWebCertificate } from './web-certificate.ts'
 
 export interface Home {
   readonly paths: HomePaths
@@ -47,7 +48,7 @@ export function readHome(home: string, hosts: readonly string[]): Home {
   if (nodeOfCertificate(cert.raw, fleet) !== key.id)
     throw new ShoalError('HOME_DAMAGED', `${paths.nodePem} is not of the key in ${paths.nodeKey}`)
   const ca = existsSync(paths.caKey) ? { key: read(paths.caKey), cert: caPem } : null
-  const web = existsSync(paths.webPem) ? { cert: read(paths.webPem), key: read(paths.webKey) } : makeWebCertificate(hosts)
+  const web = existsSync(paths.webPem) ? { cert: read(paths.webPem), key: read(paths.webKey) } : keptWebCertificate(paths.webMade, hosts)
   return { paths, key, fleet, certPem, caPem, ca, web }
 }
 

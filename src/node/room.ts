@@ -1,5 +1,5 @@
 /** Makes room before anything new is staged: slots and packages that nothing needs any more go (DESIGN section 5). */
-import { rcompare } from 'semver'
+import rcompare from 'semver/functions/rcompare.js'
 import type { Digest } from '../model/index.ts'
 import { type PackageStore, testPackage } from '../packages/index.ts'
 import { isExpired, joinControls, type Replica } from '../rollout/index.ts'

@@ -25,6 +25,8 @@ export interface HomePaths {
   readonly appEnv: string
   readonly db: string
   readonly localToken: string
+  /** The web certificate that the node made for itself, with its key. */
+  readonly webMade: string
   readonly packages: string
   readonly slots: string
   readonly current: string
@@ -72,6 +74,7 @@ export function homePaths(home: string): HomePaths {
     appEnv: join(instance, 'app.env'),
     db: join(instance, 'node.db'),
     localToken: join(instance, 'local.token'),
+    webMade: join(instance, 'web.json'),
     packages: join(instance, 'packages'),
     slots,
     current: join(slots, 'current.json'),

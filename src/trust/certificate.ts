@@ -12,13 +12,15 @@ import {
   sign,
   X509Certificate,
 } from 'node:crypto'
+import { createRequire } from 'node:module'
 import { isIP } from 'node:net'
-import forge from 'node-forge'
+import type forge from 'node-forge'
 import { type FleetId, type NodeId, parseNodeId, ShoalError, toBase32 } from '../model/index.ts'
 import { sha256 } from './dsse.ts'
 
-const { asn1 } = forge
-const { Class, Type } = asn1
+const load = createRequire(import.meta.url)
+/** Loaded when the first certificate is made: a worker that starts makes none, and it is 30 ms and 8 MB. */
+const asn1 = (): typeof forge.asn1 => (load('node-forge') as typeof forge).asn1
 type Asn1 = forge.asn1.Asn1
 
 const oids = {
@@ -36,26 +38,26 @@ const oids = {
 
 const bin = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1')
 /** forge types a tag as one of its universal types; a context-specific one is a plain number. */
-const node = (type: number, value: string | Asn1[], cls = Class.UNIVERSAL): Asn1 => {
+const node = (type: number, value: string | Asn1[], cls = asn1().Class.UNIVERSAL): Asn1 => {
   // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- see above
-  return asn1.create(cls, type, typeof value !== 'string', value)
+  return asn1().create(cls, type, typeof value !== 'string', value)
 }
-const seq = (...parts: Asn1[]): Asn1 => node(Type.SEQUENCE, parts)
-const oid = (id: string): Asn1 => node(Type.OID, asn1.oidToDer(id).getBytes())
-const tagged = (tag: number, value: string | Asn1[]): Asn1 => node(tag, value, Class.CONTEXT_SPECIFIC)
-const bits = (bytes: string, unused = 0): Asn1 => node(Type.BITSTRING, String.fromCharCode(unused) + bytes)
-const der = (value: Asn1): string => asn1.toDer(value).getBytes()
+const seq = (...parts: Asn1[]): Asn1 => node(asn1().Type.SEQUENCE, parts)
+const oid = (id: string): Asn1 => node(asn1().Type.OID, asn1().oidToDer(id).getBytes())
+const tagged = (tag: number, value: string | Asn1[]): Asn1 => node(tag, value, asn1().Class.CONTEXT_SPECIFIC)
+const bits = (bytes: string, unused = 0): Asn1 => node(asn1().Type.BITSTRING, String.fromCharCode(unused) + bytes)
+const der = (value: Asn1): string => asn1().toDer(value).getBytes()
 /** forge decodes BIT STRINGs as ASN.1 by default, which breaks one signature in some thousands: never here. */
 const fromDer = (bytes: Uint8Array): Asn1 =>
-  asn1.fromDer(bin(bytes), { strict: true, parseAllBytes: true, decodeBitStrings: false } as never)
+  asn1().fromDer(bin(bytes), { strict: true, parseAllBytes: true, decodeBitStrings: false } as never)
 
 const nameOf = (commonName: string): Asn1 =>
-  seq(node(Type.SET, [seq(oid(oids.commonName), node(Type.UTF8, Buffer.from(commonName).toString('latin1')))]))
+  seq(node(asn1().Type.SET, [seq(oid(oids.commonName), node(asn1().Type.UTF8, Buffer.from(commonName).toString('latin1')))]))
 
 const extension = (id: string, critical: boolean, value: Asn1): Asn1 =>
-  seq(oid(id), ...(critical ? [node(Type.BOOLEAN, '\xff')] : []), node(Type.OCTETSTRING, der(value)))
+  seq(oid(id), ...(critical ? [node(asn1().Type.BOOLEAN, '\xff')] : []), node(asn1().Type.OCTETSTRING, der(value)))
 
-const validity = seq(node(Type.UTCTIME, '700101000000Z'), node(Type.GENERALIZEDTIME, '99991231235959Z'))
+const validity = (): Asn1 => seq(node(asn1().Type.UTCTIME, '700101000000Z'), node(asn1().Type.GENERALIZEDTIME, '99991231235959Z'))
 
 const keyIdentifier = (spki: Uint8Array): string => bin(createHash('sha1').update(spki).digest())
 
@@ -72,16 +74,16 @@ function issue(t: Template, key: KeyObject): string {
   const serial = randomBytes(16)
   serial[0] = ((serial[0] ?? 0) & 0x7f) | 0x40
   const tbs = seq(
-    tagged(0, [node(Type.INTEGER, '\x02')]),
-    node(Type.INTEGER, bin(serial)),
+    tagged(0, [node(asn1().Type.INTEGER, '\x02')]),
+    node(asn1().Type.INTEGER, bin(serial)),
     algorithm,
     nameOf(t.issuer),
-    validity,
+    validity(),
     nameOf(t.subject),
     fromDer(t.spki),
     tagged(3, [
       seq(
-        extension(oids.subjectKeyId, false, node(Type.OCTETSTRING, keyIdentifier(t.spki))),
+        extension(oids.subjectKeyId, false, node(asn1().Type.OCTETSTRING, keyIdentifier(t.spki))),
         extension(oids.authorityKeyId, false, seq(tagged(0, keyIdentifier(t.issuerSpki)))),
         ...t.extensions,
       ),
@@ -110,7 +112,7 @@ export function makeCa(): KeyAndCertificate {
   const key = newKey()
   const spki = spkiOf(key)
   const extensions = [
-    extension(oids.basicConstraints, true, seq(node(Type.BOOLEAN, '\xff'), node(Type.INTEGER, '\0'))),
+    extension(oids.basicConstraints, true, seq(node(asn1().Type.BOOLEAN, '\xff'), node(asn1().Type.INTEGER, '\0'))),
     extension(oids.keyUsage, true, bits('\x06', 1)),
   ]
   return { key: pemOf(key), cert: issue({ subject: caName, issuer: caName, spki, issuerSpki: spki, extensions }, key) }

@@ -1,7 +1,7 @@
 /**
  * Drafts of orders: the node knows the fleet, so it makes the plan; the operator's client checks and signs it. Nothing is changed by a draft.
  */
-import { gt } from 'semver'
+import gt from 'semver/functions/gt.js'
 import {
   asBoolean,
   asInteger,

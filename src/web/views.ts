@@ -1,5 +1,5 @@
 /** What the API shows (CONTRACT section 3), made from the replica. Every node makes the same picture from the same facts. */
-import { compare } from 'semver'
+import compare from 'semver/functions/compare.js'
 import {
   type Digest,
   type Health,

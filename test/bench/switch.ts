@@ -209,16 +209,14 @@ await bench(async teardowns => {
   const chosen = (await ways(teardowns, values.short)).filter(way => isWanted(way.name, values.only?.split(',')))
   const seen = new Map<Way, Seen>(chosen.map(way => [way, { before: [], during: [], back: [] }]))
   const load = new Load(teardowns)
-  try {
-    for (let from = 0; from < total; from += perRound) {
-      for (const [way, windows] of seen) {
-        const begun = Date.now()
-        await round(load, way, from, Math.min(perRound, total - from), windows)
-        console.error(`${way.name}: ${windows.during.length} of ${total}, ${Date.now() - begun} ms`)
-      }
+  // Also when it is interrupted: what was measured was measured.
+  teardowns.teardown(() => report(seen))
+  for (let from = 0; from < total; from += perRound) {
+    for (const [way, windows] of seen) {
+      const begun = Date.now()
+      await round(load, way, from, Math.min(perRound, total - from), windows)
+      console.error(`${way.name}: ${windows.during.length} of ${total}, ${Date.now() - begun} ms`)
     }
-  } finally {
-    report(seen)
   }
   const bad = [...seen].filter(([way, w]) => way.target.members.length > 0 && !way.loses && failed([...w.during, ...w.back]) > 0)
   if (bad.length > 0) throw new Error(`requests failed: ${bad.map(([way]) => way.name).join(', ')}`)

@@ -99,6 +99,8 @@ export class TestNode {
   readonly name: string
   id = ''
   port = 0
+  /** ms from the start of the loader to its `ready` line. */
+  readyMs = 0
   child: ChildProcess | null = null
   output = ''
 
@@ -113,6 +115,7 @@ export class TestNode {
 
   /** Starts the node and waits for its `ready` line. */
   async start(env: Readonly<Record<string, string>> = {}): Promise<void> {
+    const begun = performance.now()
     const options = { env: { ...environment(), ...env }, stdio: ['ignore', 'pipe', 'pipe'] as ['ignore', 'pipe', 'pipe'] }
     const child = spawn(process.execPath, [boot, 'start', '--home', this.home], options)
     this.child = child
@@ -128,6 +131,7 @@ export class TestNode {
       })
       child.once('exit', code => fail(new Error(`${this.name} ended with ${code}\n${this.output}`)))
     })
+    this.readyMs = performance.now() - begun
     const config = JSON.parse(readFileSync(join(this.home, 'instance/config.json'), 'utf8'))
     this.port = Number(config.listen.split(':').at(-1))
     this.id = (await this.api('nodes/self')).id

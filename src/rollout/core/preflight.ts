@@ -1,5 +1,7 @@
 /** May this node do what an order says? Every no-go has a code of the closed list and both values; nothing has been touched by then. */
-import { gt, lt, satisfies } from 'semver'
+import gt from 'semver/functions/gt.js'
+import lt from 'semver/functions/lt.js'
+import satisfies from 'semver/functions/satisfies.js'
 import { type Digest, type Order, type PackageRef, type Reason, type Release, type Running } from '../../model/index.ts'
 
 /** What the driver found out about the machine and the node, before anything is fetched. */

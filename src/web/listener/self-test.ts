@@ -10,9 +10,9 @@ import { messageOf, ShoalError } from '../../model/index.ts'
 import { defaultLimits } from './limits.ts'
 import { type Certificates, TlsServers } from './servers.ts'
 
-/** Longer only on a machine that stalls; a healthy run takes about 200 ms. */
+/** Longer only on a machine that stalls; a healthy run takes about 80 ms. */
 const deadlineMs = 5_000
-const quick = { ...defaultLimits, headersMs: 100, checkMs: 50, keepAliveMs: 4 * deadlineMs }
+const quick = { ...defaultLimits, headersMs: 40, checkMs: 20, keepAliveMs: 4 * deadlineMs }
 
 /** @throws ShoalError INTERNAL */
 export async function proveNode(fleetDomain: string, certificates: Certificates, ticketKeys: Buffer): Promise<void> {
