@@ -9,7 +9,10 @@ import { Languages } from './parts/languages.tsx'
 import { linkTo, route } from './route.ts'
 import type { Screen } from './screen.ts'
 import { Fleet } from './screens/fleet.tsx'
+import { Log } from './screens/log.tsx'
 import { LogIn } from './screens/login.tsx'
+import { NodePage } from './screens/node.tsx'
+import { People } from './screens/people.tsx'
 import { Release } from './screens/release.tsx'
 import { Releases } from './screens/releases.tsx'
 import { Rollout } from './screens/rollout.tsx'
@@ -104,8 +107,11 @@ const Shown = (): JSX.Element => {
     case 'releases':
       return id === '' ? <Releases /> : <Release key={id} id={id} />
     case 'people':
+      return <People />
     case 'log':
+      return <Log />
     case 'nodes':
+      return id === '' ? <Fleet /> : <NodePage key={id} id={id} />
     case 'fleet':
       return <Fleet />
   }

@@ -109,8 +109,15 @@ export function upload<T>(
   })
 }
 
+/** Says that a session may be there: the cookie itself is not for scripts, and a question in vain would stand in the browser's list of errors. */
+const trace = 'shoal-session'
+
 /** Whoever was logged in when the page was loaded still is. */
 export async function recall(): Promise<void> {
+  if (localStorage.getItem(trace) === null) {
+    session.value = null
+    return
+  }
   try {
     session.value = await get<Session>('session')
   } catch (error) {
@@ -124,9 +131,11 @@ export async function recall(): Promise<void> {
 
 export async function logIn(name: string, passphrase: string): Promise<void> {
   session.value = await post<Session>('session', { name, passphrase })
+  localStorage.setItem(trace, '1')
 }
 
 export async function logOut(): Promise<void> {
   await post('session', undefined, 'DELETE').catch(() => undefined)
   session.value = null
+  localStorage.removeItem(trace)
 }

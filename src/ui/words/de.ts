@@ -188,7 +188,6 @@ export const de: Words = {
     bytes: 'Bytes',
     served: 'an andere gegeben',
     test: 'Den Weg dorthin prüfen',
-    testing: 'Wird geprüft …',
     testFine: 'Jeder Schritt gelingt.',
     testFails: step => `Scheitert bei: ${step}`,
     steps: {
@@ -212,15 +211,6 @@ export const de: Words = {
     askRemoveText: 'Kein anderer Knoten spricht mehr mit ihm. Ohne neue Einladung kommt er nicht zurück.',
     reason: 'Grund',
     typeName: name => `Zum Weitermachen ${name} eintippen`,
-    peers: 'Verbindungen dieses Knotens',
-    pinned: 'fester Partner',
-    add: 'Festen Partner dazunehmen',
-    addHint: 'host:port',
-    unpin: 'Vergessen',
-    backups: 'Sicherungen',
-    noBackups: 'Noch keine Sicherungen.',
-    backup: 'Jetzt sichern',
-    removed: 'Entfernt.',
   },
   people: {
     invite: 'Einen Knoten dazunehmen',
@@ -252,7 +242,6 @@ export const de: Words = {
     phoneText:
       'Dieselbe Seite, über ihre Adresse. Der Browser warnt einmal, weil das Zertifikat von der Flotte selbst ist: den Fingerabdruck vergleichen.',
     pin: 'Fingerabdruck der CA der Flotte',
-    nodes: 'Knoten',
   },
   log: {
     none: 'Noch wurde nichts getan.',

@@ -194,7 +194,6 @@ export const en = {
     bytes: 'Bytes',
     served: 'given to others',
     test: 'Test the way there',
-    testing: 'Testing …',
     testFine: 'Every step succeeds.',
     testFails: (step: string) => `Fails at: ${step}`,
     steps: {
@@ -218,15 +217,6 @@ export const en = {
     askRemoveText: 'No other node will speak to it any more. It cannot come back without a new invite.',
     reason: 'Reason',
     typeName: (name: string) => `Type ${name} to go on`,
-    peers: 'Links of this node',
-    pinned: 'sync peer',
-    add: 'Add a sync peer',
-    addHint: 'host:port',
-    unpin: 'Forget',
-    backups: 'Backups',
-    noBackups: 'No backups yet.',
-    backup: 'Back up now',
-    removed: 'Removed.',
   },
   people: {
     invite: 'Add a node',
@@ -257,7 +247,6 @@ export const en = {
     phone: 'On your phone',
     phoneText: 'The same page, by its address. The browser warns once, since the certificate is the fleet’s own: compare its fingerprint.',
     pin: 'Fingerprint of the fleet’s CA',
-    nodes: 'Nodes',
   },
   log: {
     none: 'Nothing was done yet.',

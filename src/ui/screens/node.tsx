@@ -1,0 +1,212 @@
+/** One node: what it is and runs, why it is as it is, the way there step by step, its last log lines, and what can be done with it. */
+import { useSignal } from '@preact/signals'
+import type { ComponentChildren, JSX } from 'preact'
+import { get, post, type Refusal } from '../api/http.ts'
+import type { NodeView } from '../api/types.ts'
+import { useQuery } from '../live/query.ts'
+import { Action, asRefusal, Forbidden } from '../parts/action.tsx'
+import { Badge, Commands, Loading, Problem } from '../parts/basics.tsx'
+import { Icon } from '../parts/icon.tsx'
+import { markOf, toneOf } from '../parts/marks.ts'
+import { Remove } from '../parts/remove.tsx'
+import { duration, moment, releaseName, shortId, size } from '../parts/say.ts'
+import { linkTo } from '../route.ts'
+import { words } from '../words/index.ts'
+
+const Fact = ({ name, children }: { readonly name: string; readonly children: ComponentChildren }): JSX.Element => (
+  <>
+    <dt>{name}</dt>
+    <dd>{children}</dd>
+  </>
+)
+
+const heroTones = { ok: 'ok', busy: 'busy', calm: 'busy', warn: 'warn', bad: 'bad' } as const
+
+const Head = ({ node }: { readonly node: NodeView }): JSX.Element => {
+  const w = words()
+  const mark = markOf(node)
+  const app = node.app === null ? w.node.none : releaseName(`${node.app.name}@${node.app.version}`)
+  const doing = node.step === 'idle' ? w.marks[mark] : w.steps[node.step]
+  return (
+    <section class={`hero ${heroTones[toneOf[mark]]}`}>
+      <span class="seal">
+        <Icon shape={mark} />
+      </span>
+      <div>
+        <h1>{node.name}</h1>
+        <p class="rest">{node.reach === 'lost' ? w.notSeenFor(duration(node.ageMs, w.locale)) : `${app} · ${doing}`}</p>
+        {node.reason !== null && (
+          <p class="sub">
+            {node.reason.message} <code>{node.reason.code}</code>
+          </p>
+        )}
+      </div>
+    </section>
+  )
+}
+
+const Facts = ({ node }: { readonly node: NodeView }): JSX.Element => {
+  const w = words()
+  const n = w.node
+  return (
+    <section class="card" aria-labelledby="facts">
+      <h2 id="facts">{n.facts}</h2>
+      <dl>
+        <Fact name={n.id}>
+          <code>{node.id}</code>
+        </Fact>
+        <Fact name={n.address}>{node.address}</Fact>
+        <Fact name={n.link}>{w.reaches[node.reach]}</Fact>
+        <Fact name={n.app}>{node.app === null ? n.none : releaseName(`${node.app.name}@${node.app.version}`)}</Fact>
+        {node.desired.app !== null && <Fact name={n.desired}>{releaseName(node.desired.app)}</Fact>}
+        <Fact name={n.shoal}>{node.shoal?.version ?? '–'}</Fact>
+        <Fact name={n.platform}>
+          {node.platform} · {n.nodejs} {node.nodejs}
+        </Fact>
+        {node.tags.length > 0 && <Fact name={n.tags}>{node.tags.join(', ')}</Fact>}
+        <Fact name={n.since}>{moment(node.since, w.locale, Date.now())}</Fact>
+        {node.rollout !== null && (
+          <Fact name={n.rollout}>
+            <a href={linkTo('rollouts', node.rollout)}>{shortId(node.rollout)}</a>
+            {node.outcome !== null && ` · ${w.outcomes[node.outcome]}`}
+          </Fact>
+        )}
+        <Fact name={n.bytes}>
+          {size(node.bytes.fetched, w.locale)} {w.rollout.fetched} · {size(node.bytes.served, w.locale)} {n.served}
+        </Fact>
+      </dl>
+    </section>
+  )
+}
+
+interface PeerTest {
+  readonly ok: boolean
+  readonly step: string | null
+  readonly message: string
+  readonly steps: readonly { readonly step: string; readonly ok: boolean; readonly message: string }[]
+}
+
+const stepName = (step: string): string => {
+  const { steps } = words().node
+  return Object.hasOwn(steps, step) ? steps[step as keyof typeof steps] : step
+}
+
+const Way = ({ node }: { readonly node: NodeView }): JSX.Element => {
+  const test = useSignal<PeerTest | null>(null)
+  const n = words().node
+  const run = async (): Promise<void> => {
+    const { tests } = await post<{ readonly tests: readonly PeerTest[] }>('peers/test', { target: node.id })
+    test.value = tests[0] ?? null
+  }
+  const made = test.value
+  return (
+    <section class="card" aria-labelledby="way">
+      <h2 id="way">{n.test}</h2>
+      <div class="verbs">
+        <Action label={n.test} run={run} />
+        <Forbidden role="operator" />
+      </div>
+      {made !== null && <p role="status">{made.ok ? n.testFine : n.testFails(stepName(made.step ?? ''))}</p>}
+      {made !== null && (
+        <ol class="steps">
+          {made.steps.map(({ step, ok, message }) => (
+            <li key={step}>
+              <Badge mark={ok ? 'ok' : 'failed'}>{stepName(step)}</Badge> <span class="sub">{message}</span>
+            </li>
+          ))}
+        </ol>
+      )}
+      <Commands lines={[`shoal peers test ${shortId(node.id)}`]} />
+    </section>
+  )
+}
+
+interface LogPage {
+  readonly lines: readonly Readonly<Record<string, unknown>>[]
+}
+
+const textOf = ({ time, event, ...rest }: Readonly<Record<string, unknown>>): string => {
+  const text =
+    typeof rest['text'] === 'string'
+      ? rest['text']
+      : Object.entries(rest)
+          .map(([key, value]) => `${key}=${JSON.stringify(value)}`)
+          .join(' ')
+  return `${String(time).slice(11, 19)}  ${String(event)}  ${text}`
+}
+
+const Log = ({ node }: { readonly node: NodeView }): JSX.Element => {
+  const lines = useSignal<readonly string[] | null>(null)
+  const refusal = useSignal<Refusal | null>(null)
+  const w = words()
+  const load = (): void => {
+    refusal.value = null
+    get<LogPage>(`nodes/${node.id}/logs?lines=60`).then(
+      page => (lines.value = page.lines.map(textOf)),
+      (error: unknown) => (refusal.value = asRefusal(error)),
+    )
+  }
+  return (
+    <section class="card">
+      <details
+        onToggle={event => {
+          if (event.currentTarget.open) load()
+        }}
+      >
+        <summary>
+          <h2 class="inline">{w.node.log}</h2>
+        </summary>
+        {refusal.value !== null && <Problem code={refusal.value.code} message={`${w.node.noLog} ${refusal.value.message}`} />}
+        {lines.value !== null && <pre tabIndex={0}>{lines.value.join('\n')}</pre>}
+        <Commands lines={[`shoal logs ${shortId(node.id)}`, `shoal logs -f ${shortId(node.id)}`]} />
+      </details>
+    </section>
+  )
+}
+
+const Verbs = ({ node, reload }: { readonly node: NodeView; readonly reload: () => void }): JSX.Element => {
+  const n = words().node
+  const isHeld = node.health === 'held'
+  const id = shortId(node.id)
+  const hold = (verb: 'hold' | 'unhold') => async (): Promise<void> => {
+    await post(`nodes/${node.id}/${verb}`, {})
+    reload()
+  }
+  return (
+    <div class="verbs">
+      {isHeld && <Action key="unhold" label={n.unhold} run={hold('unhold')} />}
+      {!isHeld && (
+        <Action
+          key="hold"
+          label={n.hold}
+          run={hold('hold')}
+          ask={{ title: n.askHold(node.name), text: <p>{n.askHoldText}</p>, commands: [`shoal nodes hold ${id}`] }}
+        />
+      )}
+      <Remove node={node} />
+      <Forbidden role="operator" />
+      <Commands
+        lines={[`shoal nodes show ${id}`, `shoal nodes ${isHeld ? 'unhold' : 'hold'} ${id}`, `shoal nodes remove ${id} --reason "…"`]}
+      />
+    </div>
+  )
+}
+
+export const NodePage = ({ id }: { readonly id: string }): JSX.Element => {
+  const { value, refusal, reload } = useQuery<NodeView>(`nodes/${encodeURIComponent(id)}`, ['nodes'])
+  const node = value.value
+  if (refusal.value !== null) return <Problem code={refusal.value.code} message={refusal.value.message} />
+  if (node === null) return <Loading />
+  return (
+    <>
+      <p>
+        <a href={linkTo('fleet')}>{words().screens.fleet}</a>
+      </p>
+      <Head node={node} />
+      <Verbs node={node} reload={reload} />
+      <Facts node={node} />
+      {!node.self && <Way node={node} />}
+      <Log node={node} />
+    </>
+  )
+}
