@@ -36,10 +36,10 @@ const Wave = ({ wave, at }: { readonly wave: BoardWave; readonly at: number }): 
   const hidden = wave.size - wave.cells.length
   return (
     <div class={`card wave ${wave.state}`} aria-current={wave.state === 'open' ? 'step' : undefined}>
-      <h3>
+      <h2>
         {title}{' '}
         <Badge mark={wave.state === 'passed' ? 'ok' : wave.state === 'open' ? 'busy' : 'waiting'}>{w.rollout.waveStates[wave.state]}</Badge>
-      </h3>
+      </h2>
       <p class="sub">{w.rollout.confirmed(wave.confirmed, wave.size)}</p>
       {hidden > 0 && <Counts wave={wave} />}
       <Cells nodes={wave.cells} markOf={markInRollout} label={title} />

@@ -1,0 +1,159 @@
+// The dashboard in a real browser before a fleet of two real nodes: from the first log-in to a release that is explained and taken back.
+import { join } from 'node:path'
+import t from 'tap'
+import { makeApp, must, operator, TestFleet, until } from '../e2e/fleet.ts'
+import { faults, openBrowser, sideways, Visitor } from './browser.ts'
+
+const browser = await openBrowser()
+t.teardown(() => browser.close())
+const fleet = await new TestFleet(t).found(2)
+const { first } = fleet
+const slow = { timeout: 90_000 }
+
+const zip = async (version: string, health = ''): Promise<string> => {
+  const out = join(fleet.dir, `till-${version}.zip`)
+  await must(first.cli(['pack', makeApp(fleet.dir, { version, health }), '--out', out]))
+  return out
+}
+
+const anna = await Visitor.at(t, browser, first)
+const page = await anna.logIn()
+await page.evaluate('window.neverReloaded = true')
+
+await t.test('a fleet of two is seen green after logging in', async t => {
+  await page.getByRole('heading', { level: 1, name: '2 nodes, and no app yet.' }).waitFor(slow)
+  t.equal(await page.locator('.hero .cell.ok').count(), 2)
+  await page.locator('.live.live').waitFor(slow)
+})
+
+await t.test(
+  'a package is uploaded, checked, rolled out and watched to the end, while the node that serves the page changes over',
+  async t => {
+    await page.getByRole('link', { name: 'Releases', exact: true }).click()
+    await page.locator('input[type=file]').setInputFiles(await zip('1.0.0'))
+    await page.getByRole('button', { name: 'Sign and publish' }).click(slow)
+    await page.getByRole('button', { name: 'Check first' }).click(slow)
+    await page.getByRole('dialog').getByRole('button', { name: 'Check' }).click(slow)
+    await page.getByText('Every node can take it.').waitFor(slow)
+    await page.getByRole('link', { name: 'Releases', exact: true }).click()
+    await page.getByRole('link', { name: 'till 1.0.0', exact: true }).click()
+    await page.getByText('More options').click()
+    await page.getByLabel('Pause after a wave').fill('0')
+    await page.getByRole('button', { name: 'Roll out …' }).click()
+    await page.getByRole('dialog').getByText('Wave 1, canary').waitFor(slow)
+    await page.getByRole('button', { name: 'Sign and roll out' }).click()
+    await page.getByText('Completed: all 2 nodes confirmed.').waitFor(slow)
+    t.strictSame(await fleet.versions(), ['1.0.0', '1.0.0'])
+    t.equal(await page.evaluate('window.neverReloaded'), true, 'the page was not loaded again')
+    await page.getByRole('link', { name: 'Fleet', exact: true }).click()
+    await page.getByRole('heading', { level: 1, name: 'All 2 nodes serve till 1.0.0.' }).waitFor(slow)
+  },
+)
+
+await t.test('a release that fails is explained, stopped, and the fleet rolled back, by clicks', async t => {
+  await must(fleet.deploy(first, makeApp(fleet.dir, { version: '1.1.0' })))
+  const bad = await zip('2.0.0', 'throw new Error("the printer is on fire")')
+  await page.getByRole('link', { name: 'Releases', exact: true }).click()
+  await page.locator('input[type=file]').setInputFiles(bad)
+  await page.getByRole('button', { name: 'Sign and publish' }).click(slow)
+  await page.getByRole('button', { name: 'Roll out …' }).click(slow)
+  await page.getByRole('button', { name: 'Sign and roll out' }).click(slow)
+  await page.getByText('Halted: 1 node failed').waitFor(slow)
+  await page.getByText('the printer is on fire').waitFor(slow)
+  t.match(
+    await page.locator('.failure').innerText(),
+    /serves till 1\.1\.0 again; its data is as it was[\s\S]*APP_UNHEALTHY|APP_UNHEALTHY[\s\S]*serves till 1\.1\.0 again/,
+  )
+  t.strictSame(await faults(page), [])
+  await page.getByRole('button', { name: 'Abort' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Abort' }).click()
+  await page.getByText('Aborted. Nobody else begins.').waitFor(slow)
+  await page.getByRole('button', { name: 'Roll the fleet back' }).click()
+  await page.getByRole('button', { name: 'Sign and roll out' }).click(slow)
+  await page.getByText('Completed: all 2 nodes confirmed.').waitFor(slow)
+  t.strictSame(await fleet.versions(), ['1.0.0', '1.0.0'])
+})
+
+await t.test('every screen, light, dark, on a phone and in German: no fault of access, no sideways scroll', async t => {
+  const id = fleet.node(1).id
+  const rollout = (await first.api('rollouts')).rollouts.at(-1)?.id ?? ''
+  const screens = ['#/', `#/nodes/${id}`, '#/rollouts', `#/rollouts/${rollout}`, '#/releases', '#/releases/till@1.0.0', '#/people', '#/log']
+  for (const looks of [{}, { colorScheme: 'dark' }, { width: 375 }, { colorScheme: 'dark', width: 375, locale: 'de-DE' }] as const) {
+    const visitor = await Visitor.at(t, browser, first, looks)
+    const entry = await visitor.page()
+    t.strictSame(await faults(entry), [], `log in ${JSON.stringify(looks)}`)
+    await entry.close()
+    const own = await visitor.logIn()
+    for (const screen of screens) {
+      await own.goto(`${visitor.origin}/_shoal/${screen}`)
+      await own.locator('h1').waitFor(slow)
+      const what = `${screen} ${JSON.stringify(looks)}`
+      t.strictSame(await faults(own), [], what)
+      t.ok((await sideways(own)) <= 0, `${what}: does not scroll sideways`)
+    }
+    t.strictSame([...visitor.errors, ...visitor.foreign], [])
+  }
+})
+
+await t.test('a viewer sees all of it and can change nothing', async t => {
+  const vera = (await must(first.cli(['operators', 'add', 'vera', '--role', 'viewer', '--operator', operator, '--json']))).json()
+  const visitor = await Visitor.at(t, browser, first)
+  const own = await visitor.logIn('vera', vera.passphrase)
+  await own.goto(`${visitor.origin}/_shoal/#/releases/till@1.0.0`)
+  await own.getByText('You are logged in as viewer').first().waitFor(slow)
+  t.ok(await own.getByRole('button', { name: 'Roll out …' }).isDisabled())
+  await own.goto(`${visitor.origin}/_shoal/#/rollouts/latest`)
+  t.ok(await own.getByRole('button', { name: 'Roll the fleet back' }).isDisabled(slow))
+})
+
+await t.test('by the keyboard alone: from the log-in to the question before an order', async t => {
+  const visitor = await Visitor.at(t, browser, first)
+  const own = await visitor.page()
+  await own.locator('[name=name]').focus()
+  await own.keyboard.type(operator)
+  await own.keyboard.press('Tab')
+  await own.keyboard.type('correct horse battery staple')
+  await own.keyboard.press('Enter')
+  await own.locator('.hero').waitFor(slow)
+  const press = async (selector: string): Promise<void> => {
+    const target = own.locator(selector).first()
+    await target.waitFor(slow)
+    for (let n = 0; n < 80 && !(await target.evaluate(element => element === element.ownerDocument.activeElement)); n++)
+      await own.keyboard.press('Tab')
+    t.ok(await target.evaluate(element => element === element.ownerDocument.activeElement), `${selector} is reached`)
+    await own.keyboard.press('Enter')
+  }
+  await press('nav a[href="#/releases"]')
+  await press('th a[href="#/releases/till%401.1.0"]')
+  await press('button.main')
+  await own.getByRole('dialog').waitFor(slow)
+  await own.keyboard.press('Escape')
+  await own.getByRole('dialog').waitFor({ ...slow, state: 'detached' })
+})
+
+await t.test('nine tabs live on one stream', async t => {
+  const visitor = await Visitor.at(t, browser, first)
+  let streams = 0
+  visitor.context.on('request', request => {
+    if (request.url().endsWith('/api/v1/events')) streams += 1
+  })
+  const tabs = [await visitor.logIn()]
+  while (tabs.length < 9) tabs.push(await visitor.page())
+  for (const tab of tabs) await tab.locator('.hero').waitFor(slow)
+  for (const tab of tabs) await tab.locator('.live.live').waitFor(slow)
+  t.equal(streams, 1)
+  await tabs[0]?.close()
+  await until('another tab listens', async () => streams === 2)
+  for (const tab of tabs.slice(1)) await tab.locator('.live.live').waitFor(slow)
+})
+
+await t.test('a restart of the node: the page says so, and goes on without a reload and without a log-in', async t => {
+  t.strictSame([...anna.errors, ...anna.foreign], [], 'nothing to complain of until here')
+  await page.getByRole('link', { name: 'Fleet', exact: true }).click()
+  await fleet.first.stop()
+  await page.locator('.live.reconnecting').waitFor(slow)
+  await fleet.first.start()
+  await page.locator('.live.live').waitFor(slow)
+  await page.getByRole('heading', { level: 1, name: 'All 2 nodes serve till 1.0.0.' }).waitFor(slow)
+  t.equal(await page.evaluate('window.neverReloaded'), true)
+})
