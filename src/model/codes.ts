@@ -38,6 +38,11 @@ export const codes = {
   PORT_IN_USE: entry(1, 409, 'Stop what listens there, or choose another --listen.'),
   ALREADY_RUNNING: entry(1, 409, 'The node of this home is running already.'),
   NO_NODE: entry(3, 503, 'Start the node (`shoal start`), or name another with --server.'),
+  SERVICE_FAILED: entry(
+    1,
+    500,
+    'The service manager refused; the message is its own. `shoal service print` shows what to install by hand.',
+  ),
   DISK_FULL: entry(1, 507, 'Free what the message says is missing.'),
   DB_LOCKED: entry(
     1,

@@ -32,6 +32,7 @@ export {
   type Keeper,
   readRegistry,
   registryOf,
+  type RunningSupervisor,
   runningSupervisor,
   supervisorSays,
   writeRegistry,

@@ -15,6 +15,7 @@ import { peopleCommands } from './people.ts'
 import { recoveryCommands } from './recovery.ts'
 import { releaseCommands } from './releases.ts'
 import { rolloutCommands } from './rollouts.ts'
+import { serviceCommands } from './service.ts'
 
 export const groups: Grammar['groups'] = {
   nodes: { aliases: ['fleet'], about: 'the fleet' },
@@ -23,6 +24,7 @@ export const groups: Grammar['groups'] = {
   rollout: { about: 'orders and what the fleet does about them' },
   operators: { about: 'people' },
   keys: { about: 'keys' },
+  service: { about: 'the node as a service of this machine' },
   config: { about: 'settings of the node at home' },
 }
 
@@ -38,6 +40,7 @@ export const commands: readonly CommandSpec[] = [
   ...recoveryCommands,
   ...logCommands,
   ...configCommands,
+  ...serviceCommands,
   ...explainCommands,
   ...completionCommands(() => commands, groups),
   ...demoCommands,

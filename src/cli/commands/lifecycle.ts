@@ -1,11 +1,12 @@
 /** Commands to the node at home itself: stop, restart, leave, reset-identity, rename. They end when the node has done it. */
-import { connect } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
-import { type Address, Fields, parseDisplayName, ShoalError } from '../../model/index.ts'
+import { Fields, parseDisplayName, ShoalError } from '../../model/index.ts'
+import { runningSupervisor, type RunningSupervisor } from '../../slots/index.ts'
 import { nodeAtHome, retire } from '../home/index.ts'
 import type { Context } from '../context.ts'
 import { lifecycleDeadlineMs, pollMs } from '../limits.ts'
 import { confirm } from '../prompt.ts'
+import { stopSteps, take } from '../service/index.ts'
 import { yesOption } from '../signing.ts'
 import { type Args, asUsage, type CommandSpec, type Outcome } from '../spec.ts'
 
@@ -18,27 +19,21 @@ async function until(context: Context, what: string, isSo: () => Promise<boolean
   }
 }
 
-/** Does anything listen there? The supervisor holds its port for as long as it lives. */
-const isListening = ({ host, port }: Address): Promise<boolean> =>
-  new Promise(resolve => {
-    const socket = connect({ host, port, timeout: 2000 })
-    const end = (answer: boolean): void => {
-      socket.destroy()
-      resolve(answer)
-    }
-    socket.once('connect', () => end(true))
-    socket.once('timeout', () => end(true))
-    socket.once('error', () => end(false))
+/** The supervisor of before has ended, whoever came after it. */
+async function untilStopped(context: Context, before: RunningSupervisor | null): Promise<void> {
+  await until(context, 'the node has not stopped', async () => {
+    const now = await runningSupervisor(context.paths)
+    return now === null || now.pid !== before?.pid
   })
-
-async function untilStopped(context: Context): Promise<void> {
-  const { address } = nodeAtHome(context.paths)
-  await until(context, 'the node has not stopped', async () => !(await isListening(address)))
 }
 
+/** A service manager that would start the node again at once is the one to ask. */
 async function stop(context: Context): Promise<Outcome> {
-  await context.api().post('self/stop')
-  await untilStopped(context)
+  const running = await runningSupervisor(context.paths)
+  const steps = running === null ? null : stopSteps(running.service)
+  if (steps === null) await context.api().post('self/stop')
+  else for (const step of steps) context.note(await take(step, false))
+  await untilStopped(context, running)
   return { document: { state: 'stopped' }, text: ['stopped'] }
 }
 
@@ -55,16 +50,17 @@ async function leave(context: Context, args: Args): Promise<Outcome> {
   const api = context.api()
   const plan = [`${context.paths.home} leaves its fleet. Its data and settings stay; it can join again with a new invite.`]
   await confirm(context, args.has('yes'), plan, 'Leave?')
+  const running = await runningSupervisor(context.paths)
   await api.post('self/leave')
-  await untilStopped(context)
+  // Who starts it again now finds no node, and gives up.
+  await untilStopped(context, running)
   const away = await retire(context.paths)
   return { document: { state: 'left', keys: away }, text: [`left the fleet; the old keys are in ${away}`] }
 }
 
 async function resetIdentity(context: Context, args: Args): Promise<Outcome> {
   context.requireNode()
-  const { address } = nodeAtHome(context.paths)
-  if (await isListening(address))
+  if ((await runningSupervisor(context.paths)) !== null)
     throw new ShoalError('ALREADY_RUNNING', `${context.paths.home}: its node runs; stop it first (\`shoal stop\`)`)
   const plan = [`${context.paths.home} gives up its key. Its data and settings stay; it needs an invite to be a node again.`]
   await confirm(context, args.has('yes'), plan, 'Give up the identity?')
