@@ -1,4 +1,4 @@
 /** The node as a service of the machine. */
-export { type Kind, kinds, type ServiceFacts, type ServiceFile } from './definition.ts'
+export { type Kind, kinds, type ServiceFacts } from './definition.ts'
 export { filesOf, serviceFacts, thisKind } from './facts.ts'
-export { install, realMachine, stopSteps, take, uninstall } from './manager.ts'
+export { install, stopSteps, take, uninstall } from './manager.ts'
