@@ -38,6 +38,17 @@ export const codes = {
   PORT_IN_USE: entry(1, 409, 'Stop what listens there, or choose another --listen.'),
   ALREADY_RUNNING: entry(1, 409, 'The node of this home is running already.'),
   NO_NODE: entry(3, 503, 'Start the node (`shoal start`), or name another with --server.'),
+  SERVICE_OUTDATED: entry(1, 409, 'Run `shoal service install` again; the service takes it at its next start.'),
+  CERTIFICATE_EXPIRED: entry(1, 500, 'Put a new certificate in certs/web.pem and its key in certs/web.key, then `shoal restart`.'),
+  DEGRADED: entry(1, 503, 'The node serves, but something is wrong with it: `shoal logs` has the alarm.'),
+  CLOCK_OFF: entry(1, 422, 'Set the clock, or have it set by the network; Shoal itself needs no right one, logs and windows do.'),
+  NO_SYNC_PEERS: entry(
+    1,
+    409,
+    'Pin one or two with `shoal peers add HOST:PORT`, so that the node finds its fleet again whatever it forgets.',
+  ),
+  PEER_FAILED: entry(1, 503, 'The message names the first step that fails; `shoal peers test` says it again.'),
+  CLONED_ID: entry(1, 409, 'On the copy: `shoal stop`, `shoal reset-identity`, then join again with a new invite. The data stays.'),
   SERVICE_FAILED: entry(
     1,
     500,

@@ -4,6 +4,7 @@ import type { CommandSpec } from '../spec.ts'
 import { completionCommands } from './completion.ts'
 import { configCommands } from './config.ts'
 import { demoCommands } from './demo.ts'
+import { doctorCommands } from './doctor.ts'
 import { explainCommands } from './explain.ts'
 import { homeCommands } from './home.ts'
 import { inviteCommands } from './invite.ts'
@@ -41,6 +42,7 @@ export const commands: readonly CommandSpec[] = [
   ...logCommands,
   ...configCommands,
   ...serviceCommands,
+  ...doctorCommands,
   ...explainCommands,
   ...completionCommands(() => commands, groups),
   ...demoCommands,

@@ -82,6 +82,14 @@ export async function install(plan: Plan, machine: Machine = realMachine): Promi
   return isDryRun ? done.map(conditional) : done
 }
 
+/** Of these files those that are there, with what is in them. */
+export function installed(files: readonly ServiceFile[], machine: Machine = realMachine): readonly ServiceFile[] {
+  return files.flatMap(({ path }) => {
+    const text = machine.read(path)
+    return text === null ? [] : [{ path, text }]
+  })
+}
+
 /** `wrote X` of a dry run. */
 const conditional = (line: string): string =>
   line.replace(/^(wrote|removed|run) /, (_, did: string) => `would ${{ wrote: 'write', removed: 'remove' }[did] ?? did} `)
