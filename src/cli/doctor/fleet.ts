@@ -1,6 +1,7 @@
 /** Checks of this node among others: who starts it again, its links, its clock, its id. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
-import { type Config, type FleetId, parseAddress, parseNodeId } from '../../model/index.ts'
+import type { parseNodeId } from '../../model/index.ts'
+import { type Config, type FleetId, parseAddress } from '../../model/index.ts'
 import { probe, type ProbeReport } from '../../mesh/index.ts'
 import { type HomePaths, type RunningSupervisor, runningSupervisor } from '../../slots/index.ts'
 import { readNodeKey } from '../../trust/index.ts'
@@ -15,7 +16,10 @@ export const checkRuns =
   (paths: HomePaths, api: () => Client): Check =>
   async found => {
     const running = await runningSupervisor(paths)
-    if (running === null) return found(advice('the node does not run', '`shoal start`, or start its service'))
+    if (running === null) {
+      found(advice('the node does not run', '`shoal start`, or start its service'))
+      return
+    }
     const status = await api().probe('readyz')
     if (status === 200) found(ok(`the node serves (supervisor ${running.pid})`))
     else
@@ -36,7 +40,10 @@ export const checkRestart =
     const facts = await serviceFacts(paths, running?.service.split(':')[1] ?? 'shoal')
     const files = filesOf(thisKind(), facts)
     const there = installed(files)
-    if (there.length === 0) return found(advice('nothing starts the node when this machine does', '`shoal service install`'))
+    if (there.length === 0) {
+      found(advice('nothing starts the node when this machine does', '`shoal service install`'))
+      return
+    }
     const old = files.find(file => there.every(each => each.path !== file.path || each.text !== file.text))
     if (old !== undefined) found(problem('SERVICE_OUTDATED', `${old.path}: is not what it would be now`))
     else found(ok(`the service ${facts.name} is installed`))

@@ -388,6 +388,7 @@ void t.test('preflight: go, or the reason why not', async t => {
     ['NOT_WRITABLE', {}, { notWritable: '/data' }],
     ['DISK_FULL', {}, { freeBytes: 3000 }],
     ['FAILED_BEFORE', {}, { failedBefore: new Set([v2]) }],
+    ['NO_RESTART_PATH', { kind: 'shoal' }, { hasRestartPath: false }],
   ]
   for (const [want, rel, cond, ord] of refusals) t.equal(preflight(order(ord), { ...r, ...rel }, condition(cond))?.code, want)
   t.equal(preflight(order({ allowDowngrade: true }), release('0.9.0', v2), condition()), null)

@@ -135,6 +135,7 @@ export interface Answer {
   readonly pid: number
   readonly app: string | null
   readonly safe: boolean
+  readonly hasLoader: boolean
   readonly last: { result: string; code: string; log: string[] } | null
   readonly keys: string
   readonly argv: string[]

@@ -10,7 +10,7 @@ import t, { type Test } from 'tap'
 import { endGroup, homePaths, isAlive, readRegistry, registryOf, runningSupervisor, supervisorSocket } from '../../../src/slots/index.ts'
 import { adoptSocket, bindAddress } from '../../../src/supervisor/socket.ts'
 import { serviceManager } from '../../../src/supervisor/service-manager.ts'
-import { ask, type Home, makeHome } from './home.ts'
+import { ask, boot, type Home, makeHome, Running } from './home.ts'
 
 const posix = process.platform === 'win32' ? { skip: 'Windows has no sockets by descriptor' } : {}
 
@@ -107,14 +107,15 @@ void t.test('systemd is told of the start, that the supervisor lives, and of the
   t.notOk(JSON.stringify(answer.env).includes('/run/x'))
   t.notOk(JSON.stringify(answer.env).includes('systemd:shoal'))
   const lines = (): string[] => (existsSync(said) ? readFileSync(said, 'utf8').trim().split('\n') : [])
-  while (lines().filter(line => line.includes('WATCHDOG=1')).length < 3) await sleep(50)
+  const has = (word: string, count: number): boolean => lines().filter(line => line.includes(word)).length >= count
+  while (!has('WATCHDOG=1', 3) || !has('READY=1', 1)) await sleep(50)
   t.match(
     lines().find(line => line.includes('READY=1')),
     /^\/run\/x READY=1 STATUS=ready http:.* node=abcdefgh/,
   )
   // A restart inside is no stop: systemd would end what is told to be stopping.
   await ask(url, '/restart')
-  while (lines().filter(line => line.includes('READY=1')).length < 2) await sleep(50)
+  while (!has('READY=1', 2)) await sleep(50)
   t.notOk(lines().some(line => line.includes('STOPPING=1')))
   child.kill('SIGTERM')
   await once(child, 'exit')
@@ -185,4 +186,24 @@ void t.test('the registry: cut, of another boot, or of nobody', async t => {
     JSON.stringify({ pids: [[String(process.pid), 'another boot:1']], service: 'systemd:x', restart: 'loader' }),
   )
   t.equal(await runningSupervisor(paths), null, 'the number lives, but it is another process')
+})
+
+void t.test('who starts this supervisor again: its loader, a service, or nobody; the worker is told', posix, async t => {
+  const home = await makeHome(t)
+  const alone = (env: NodeJS.ProcessEnv): Running =>
+    new Running(t, process.execPath, [join(home.program, 'src/entry.ts'), 'supervise', '--home', home.dir], env)
+  for (const [env, restart] of [
+    [{}, ''],
+    [{ SHOAL_SERVICE: 'systemd:shoal' }, 'service'],
+  ] as const) {
+    const node = alone(env)
+    const answer = await ask(await node.url())
+    t.equal(answer.hasLoader, restart !== '', 'what the preflight of a new Shoal goes by')
+    t.match(await runningSupervisor(homePaths(home.dir)), { restart })
+    node.child.kill('SIGTERM')
+    t.equal(await node.exit, 0)
+  }
+  const node = boot(t, home, ['start'])
+  t.equal((await ask(await node.url())).hasLoader, true)
+  t.match(await runningSupervisor(homePaths(home.dir)), { restart: 'loader', service: '' })
 })
