@@ -77,7 +77,7 @@ void t.test('systemd: what the node relies on stands in the unit', t => {
 
 const hasAnalyze = ((): boolean => {
   try {
-    execFileSync('systemd-analyze', ['--version'], { stdio: 'ignore' })
+    execFileSync('sh', ['-c', 'systemd-analyze --version'], { stdio: 'ignore' })
     return true
   } catch {
     return false
