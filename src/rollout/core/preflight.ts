@@ -52,7 +52,9 @@ const checks: readonly Check[] = [
       ? no('MIN_FROM', `runs ${running.version}, the release needs at least ${minFrom}`)
       : null,
   (_order, release, _ref, now) =>
-    release.kind === 'shoal' && !now.hasRestartPath ? no('NO_RESTART_PATH', 'neither a loader nor a service would start this node again') : null,
+    release.kind === 'shoal' && !now.hasRestartPath
+      ? no('NO_RESTART_PATH', 'neither a loader nor a service would start this node again')
+      : null,
   (_order, _release, _ref, now) => (now.notWritable === null ? null : no('NOT_WRITABLE', `cannot write ${now.notWritable}`)),
   (_order, _release, ref, now) => {
     const needs = ref.size * spacePerPackageByte + now.reserveBytes
