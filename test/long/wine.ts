@@ -13,7 +13,7 @@ const hasFolder = existsSync(join(folder, 'debian/usr/lib/wine'))
 
 function hasOwnWine(): boolean {
   try {
-    return Number(/^wine-(\d+)/.exec(execFileSync('wine', ['--version'], { encoding: 'utf8' }))?.[1]) >= 9
+    return Number(/^wine-(\d+)/.exec(execFileSync('sh', ['-c', 'wine --version'], { encoding: 'utf8' }))?.[1]) >= 9
   } catch {
     return false
   }
