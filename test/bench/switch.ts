@@ -19,7 +19,7 @@ const warmMs = 2000
 /** Time after a switch that still belongs to it: who was away comes back. */
 const settleMs = 500
 /** Then a rest: no client's pause may span two switches, which a node's probation keeps apart in earnest. */
-const restMs = 1800
+const restMs = 3000
 const perRound = 10
 
 interface Way {
