@@ -62,6 +62,11 @@ export class FleetView {
     return member !== undefined && member.generation > this.removalOf(id) && this.#nodes.get(member.id)?.left !== true
   }
 
+  /** Was a member and is none any more: removed, or left. Who is only not known yet has not gone. */
+  hasGone(id: string): boolean {
+    return !this.isMember(id) && (this.removalOf(id) > 0 || this.#nodes.get(id as NodeId)?.left === true)
+  }
+
   /** Generation of the node's last removal; 0 if it never was removed. */
   removalOf(id: string): number {
     return this.#removed.get(id as NodeId) ?? 0

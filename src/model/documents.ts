@@ -16,6 +16,7 @@ import {
 } from './ids.ts'
 import { maxDocumentBytes, maxPackageBytes } from './limits.ts'
 import { type Handover, parseHandover, parsePackageKind, type PackageKind } from './manifest.ts'
+import { ShoalError } from './errors.ts'
 import { asBoolean, asInteger, asOneOf, asString, Fields, parseJson } from './parse.ts'
 import { parseAppName, parseOperatorName, parsePlatform, parseTag, parseVersion } from './units.ts'
 
@@ -194,7 +195,10 @@ export function parsePlan(value: unknown): Plan {
       maxMissing: w.integer('maxMissing', 0, 20_000),
     }
   }
-  return { waves: f.list('waves', wave, 200), lost: f.list('lost', parseNodeId, 20_000) }
+  const waves = f.list('waves', wave, 200)
+  const nodes = waves.flatMap(w => w.nodes)
+  if (new Set(nodes).size < nodes.length) throw new ShoalError('BAD_REQUEST', 'plan: a node is in it twice')
+  return { waves, lost: f.list('lost', parseNodeId, 20_000) }
 }
 
 export const controlActions = ['pause', 'resume', 'abort', 'skip', 'retry'] as const

@@ -421,6 +421,7 @@ export class NodeRuntime {
       hasPackage: digest => this.packages.has(digest),
       isStaged: digest => this.#supply.isStaged(digest),
       isHeld: () => this.replica.holds.of(this.replica.self) !== null,
+      isHealthy: () => !this.#isWithoutApp && !this.#watch.isIll,
       isLost: node => this.reach.reach(node) === 'lost',
       linked: () => this.linked(),
       runs: () => {

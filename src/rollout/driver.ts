@@ -35,6 +35,8 @@ export interface DriverOptions {
   readonly hasPackage: (digest: Digest) => boolean
   readonly isStaged: (digest: Digest) => boolean
   readonly isHeld: () => boolean
+  /** The app is well. */
+  readonly isHealthy: () => boolean
   readonly isLost: (node: NodeId) => boolean
   readonly linked: () => readonly NodeId[]
   /** What linked peers run, as of now. */
@@ -164,6 +166,7 @@ export class RolloutDriver {
       hasPackage: o.hasPackage,
       isStaged: o.isStaged,
       isHeld: o.isHeld(),
+      isHealthy: o.isHealthy(),
       isInWindow: window => this.#isInWindow(window),
       evidenceAgeMs: order => o.now() - (this.#evidenceSince.get(order) ?? o.now()),
       isLost: o.isLost,

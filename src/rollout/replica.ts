@@ -5,7 +5,7 @@
 import { FleetView, fleetJudge, type Judge, Registers, type Verdict } from '../facts/index.ts'
 import { type Digest, type Fact, factKey, messageOf, type NodeId, parsePlan, parseJson, type Plan } from '../model/index.ts'
 import { type TrustedRoot, trustChain, unknownRoot } from '../trust/index.ts'
-import { OrderBook } from './core/index.ts'
+import { OrderBook, pastOrders } from './core/index.ts'
 import { Holds } from './holds.ts'
 
 /** What the replica needs of the store. */
@@ -28,9 +28,9 @@ export interface ReplicaOptions {
   readonly now: () => number
 }
 
-/** Orders of one kind whose evidence is kept; receipts and outcomes of older ones decide nothing any more. */
+/** Orders of one kind that are kept whole, however old; of older ones see core/past.ts. What operators signed is always kept. */
 const keptOrders = 50
-const evidenceKinds = new Set(['preflight', 'outcome', 'receipt', 'control'])
+const evidenceKinds = new Set(['preflight', 'outcome', 'receipt'])
 
 const first = ['root', 'member', 'removal', 'node']
 const rank = (f: Fact): number => (first.includes(f.kind) ? first.indexOf(f.kind) : first.length)
@@ -43,7 +43,7 @@ export class Replica {
   readonly #options: ReplicaOptions
   readonly holds: Holds
   readonly #ages = new Map<string, { readonly before: number; readonly since: number }>()
-  #past: ReadonlySet<string> = new Set()
+  readonly #past = new Set<string>()
   #epoch: number
 
   constructor(options: ReplicaOptions, fleetId: TrustedRoot['fleet']) {
@@ -92,14 +92,16 @@ export class Replica {
     if (facts.some(f => f.kind === 'order')) this.forgetOldEvidence()
   }
 
-  /** What nodes said about orders that many later ones followed goes; all replicas that know the same orders forget the same. */
+  /** What nodes said about orders that decide nothing any more goes; all replicas that know the same forget the same. */
   forgetOldEvidence(): void {
-    const past = this.book.pastOrders(keptOrders)
-    if (past.size === this.#past.size) return
-    this.#past = past
+    const past = pastOrders(this.orders(), keptOrders)
+    if (past.length === 0) return
+    for (const { id } of past) {
+      this.#past.add(id)
+      this.book.forget(id)
+    }
     const gone = this.registers.forget(fact => this.#isForgotten(fact))
     this.#options.store.forgetFacts(gone)
-    this.book.forget(past)
   }
 
   #isForgotten(fact: Fact): boolean {
@@ -131,7 +133,7 @@ export class Replica {
   }
 
   orders(): ReturnType<OrderBook['orders']> {
-    return this.book.orders(id => this.ageOf(id))
+    return this.book.orders({ ageOf: id => this.ageOf(id), isGone: node => this.fleet.hasGone(node) })
   }
 
   /** @throws ShoalError DISK_FULL, DB_LOCKED: the plan counts, but is asked for again after the next start, and nobody gets it from here */

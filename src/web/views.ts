@@ -158,6 +158,7 @@ export class Views {
       hasPackage: () => true,
       isStaged: () => true,
       isHeld: false,
+      isHealthy: true,
       isInWindow: () => true,
       evidenceAgeMs: () => 0,
       isLost: this.isLost,

@@ -197,11 +197,12 @@ class RolloutProgram extends Presence {
   }
 
   #orders(): readonly KnownOrder[] {
-    return this.#book.orders(id => {
+    const ageOf = (id: OrderId): number => {
       const seen = this.#disk.seenAt.get(id) ?? this.#node.now
       this.#disk.seenAt.set(id, seen)
       return Math.max(0, this.#node.now - seen)
-    })
+    }
+    return this.#book.orders({ ageOf, isGone: () => false })
   }
 
   #queueLook(ms: number): void {
@@ -242,6 +243,7 @@ class RolloutProgram extends Presence {
       hasPackage: () => true,
       isStaged: digest => this.#disk.staged.has(digest),
       isHeld: false,
+      isHealthy: true,
       isInWindow: () => true,
       evidenceAgeMs: order => now - (this.#evidenceSince.get(order) ?? now),
       isLost: () => false,

@@ -10,7 +10,6 @@ import {
   type Order,
   type OrderId,
   type OutcomeBody,
-  packageKinds,
   parseControl,
   parseEnvelope,
   parseJson,
@@ -35,6 +34,9 @@ interface Entry {
   readonly receipts: Map<NodeId, Receipt[]>
 }
 
+type IsGone = (node: NodeId) => boolean
+const nobody: IsGone = () => false
+
 /** A release with the digest of its document, by which orders name it. */
 export interface KnownRelease {
   readonly document: Digest
@@ -47,6 +49,7 @@ export const payloadOf = (fact: Fact): unknown =>
 
 export class OrderBook {
   readonly #entries = new Map<string, Entry>()
+  readonly #forgotten = new Set<string>()
   readonly #plans = new Map<Digest, Plan>()
   readonly #releases = new Map<Digest, Release>()
 
@@ -106,45 +109,33 @@ export class OrderBook {
     return [...new Set(wanted)].filter(digest => !this.#plans.has(digest))
   }
 
-  /** Orders of each kind but the newest `kept`. */
-  pastOrders(kept: number): ReadonlySet<string> {
-    const known = [...this.#entries].flatMap(([id, { order }]) => (order === null ? [] : [{ id, order }]))
-    const past = new Set<string>()
-    for (const kind of packageKinds) {
-      const line = known
-        .filter(o => o.order.kind === kind)
-        .toSorted((a, b) => b.order.generation - a.order.generation || (a.id < b.id ? 1 : -1))
-      for (const { id } of line.slice(kept)) past.add(id)
-    }
-    return past
+  /** They are not looked at again, whatever comes about them. */
+  forget(order: OrderId): void {
+    this.#forgotten.add(order)
+    this.#entries.delete(order)
   }
 
-  /** Leaves of these orders nothing but that they were. */
-  forget(orders: ReadonlySet<string>): void {
-    for (const id of orders) {
-      const entry = this.#entries.get(id)
-      for (const each of [entry?.controls, entry?.preflights, entry?.outcomes, entry?.receipts]) each?.clear()
-    }
-  }
-
-  order(id: string, ageMs: number): KnownOrder | undefined {
+  /** @param isGone no member any more; without it everybody is one */
+  order(id: string, ageMs: number, isGone: IsGone = nobody): KnownOrder | undefined {
     const entry = this.#entries.get(id)
-    return entry?.order == null ? undefined : this.#known(id as OrderId, entry, entry.order, ageMs)
+    return entry?.order == null ? undefined : this.#known(id as OrderId, entry, entry.order, ageMs, isGone)
   }
 
-  orders(ageOf: (id: OrderId) => number): readonly KnownOrder[] {
+  orders({ ageOf, isGone }: { readonly ageOf: (id: OrderId) => number; readonly isGone: IsGone }): readonly KnownOrder[] {
     const known: KnownOrder[] = []
     for (const [id, entry] of this.#entries) {
-      if (entry.order !== null) known.push(this.#known(id as OrderId, entry, entry.order, ageOf(id as OrderId)))
+      if (entry.order !== null) known.push(this.#known(id as OrderId, entry, entry.order, ageOf(id as OrderId), isGone))
     }
     return known
   }
 
-  #known(id: OrderId, entry: Entry, order: Order, ageMs: number): KnownOrder {
+  #known(id: OrderId, entry: Entry, order: Order, ageMs: number, isGone: IsGone): KnownOrder {
+    const plan = this.#plans.get(order.plan) ?? null
     return {
       id,
       order,
-      plan: this.#plans.get(order.plan) ?? null,
+      plan,
+      gone: new Set(plan?.waves.flatMap(w => w.nodes.filter(isGone))),
       release: this.#releases.get(order.release) ?? null,
       controls: [...entry.controls.values()],
       preflights: entry.preflights,
@@ -158,7 +149,7 @@ export class OrderBook {
     let entry = this.#entries.get(id)
     if (entry === undefined) {
       entry = { order: null, controls: new Map(), preflights: new Map(), outcomes: new Map(), receipts: new Map() }
-      this.#entries.set(id, entry)
+      if (!this.#forgotten.has(id)) this.#entries.set(id, entry)
     }
     return entry
   }

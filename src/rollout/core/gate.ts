@@ -28,7 +28,8 @@ export function weigh(known: KnownOrder): Evidence {
 
 function weighAnew(known: KnownOrder): Evidence {
   const controls = joinControls(known.controls)
-  const tallies = (known.plan?.waves ?? []).map(wave => tallyWave(known, wave, controls))
+  const waves = known.plan?.waves ?? []
+  const tallies = waves.map((wave, at) => tallyWave(known, wave, at === 0 || at < waves.length - 1, controls))
   const firstShut = tallies.findIndex(t => !hasPassed(t))
   return {
     controls,
@@ -58,7 +59,7 @@ export const isExpired = (known: KnownOrder): boolean => known.ageMs > known.ord
 /** The state in one word (CONTRACT section 3). `halted` wins over `stalled`. */
 export function stateOf(known: KnownOrder, evidence: Evidence, isLost: IsLost): RolloutState {
   const { controls, tallies, halted } = evidence
-  const isAll = (t: Tally): boolean => t.confirmed.length === t.size
+  const isAll = (t: Tally): boolean => t.confirmed.length > 0 && t.confirmed.length + t.gone.length === t.size
   if (tallies.length > 0 && tallies.every(isAll)) return 'completed'
   if (controls.aborted) return 'aborted'
   if (hasEnded(evidence, isLost)) return 'completed-with-exceptions'
@@ -87,7 +88,7 @@ function isStalled(known: KnownOrder, { tallies, reached, cleared, controls }: E
 function isBlockedBeforeStart(known: KnownOrder, controls: ControlState, isLost: IsLost): boolean {
   const lost = new Set(known.plan?.lost)
   const blocks = (node: NodeId): boolean => {
-    if (lost.has(node) || controls.skipped.has(node)) return false
+    if (lost.has(node) || controls.skipped.has(node) || known.gone.has(node)) return false
     const outcome = presentOutcome(known, controls, node)
     const preflight = known.preflights.get(node)
     if (outcome === 'confirmed') return false
@@ -121,5 +122,5 @@ export function opensWhen(known: KnownOrder, evidence: Evidence, state: RolloutS
 function unanswered(known: KnownOrder, controls: ControlState): number {
   const lost = new Set(known.plan?.lost)
   const nodes = (known.plan?.waves ?? []).flatMap(w => w.nodes)
-  return nodes.filter(n => !lost.has(n) && !controls.skipped.has(n) && !known.preflights.has(n)).length
+  return nodes.filter(n => !lost.has(n) && !controls.skipped.has(n) && !known.gone.has(n) && !known.preflights.has(n)).length
 }

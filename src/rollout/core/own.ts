@@ -18,6 +18,8 @@ export interface Own {
   readonly hasPackage: (digest: Digest) => boolean
   readonly isStaged: (digest: Digest) => boolean
   readonly isHeld: boolean
+  /** The app that runs is well; true without one. */
+  readonly isHealthy: boolean
   /** The order's window, if it has one, is open by this node's clock. */
   readonly isInWindow: (window: string) => boolean
   /** How long this node has held the evidence that opens its wave, ms; its own monotonic clock. */
@@ -56,18 +58,20 @@ export function waveOf(known: KnownOrder, own: Pick<Own, 'id' | 'tags'>): number
   return matches(known, own) ? known.plan.waves.length : null
 }
 
-/** The node has begun or ended the order: it counts for it whatever becomes of the rollout. */
+/** The node is in the middle of the order, or has done it: it counts for it whatever becomes of the rollout. */
 const hasStarted = (known: KnownOrder, own: Own): boolean => {
-  if (own.begun.has(known.id)) return true
-  const outcome = known.outcomes.get(own.id)?.outcome
-  return outcome === 'confirmed' || outcome === 'rolled-back' || outcome === 'failed'
+  return own.begun.has(known.id) || known.outcomes.get(own.id)?.outcome === 'confirmed'
 }
 
 /** Aborted, expired and halted orders do not count for who has not started; dry runs never count. */
 function counts(known: KnownOrder, evidence: Evidence, own: Own): boolean {
   if (known.order.dryRun) return false
   if (hasStarted(known, own)) return true
-  if (evidence.controls.aborted || evidence.halted || isExpired(known)) return false
+  if (evidence.controls.aborted || isExpired(known)) return false
+  // Who failed waits for a retry.
+  const outcome = known.outcomes.get(own.id)?.outcome
+  if (outcome === 'rolled-back' || outcome === 'failed') return true
+  if (evidence.halted) return false
   if (known.plan === null) return matches(known, own)
   const wave = waveOf(known, own)
   if (wave === null) return false
@@ -142,7 +146,14 @@ function advance(known: KnownOrder, evidence: Evidence, wave: number, own: Own):
   const soakMs = wave === 0 ? 0 : known.order.soakMs
   const left = soakMs - own.evidenceAgeMs(known.id)
   if (left > 0) return { do: 'wait', forMs: left, gateOpen: true }
-  return own.running[known.order.kind] === digest ? { do: 'report', outcome: 'confirmed', reason: null, digest } : { do: 'switch', digest }
+  return own.running[known.order.kind] === digest ? hasIt(known, digest, own) : { do: 'switch', digest }
+}
+
+/** What runs already is not started again: it is a success if it is well, and no verdict on the release if it is not. */
+function hasIt(known: KnownOrder, digest: Digest, own: Own): Task {
+  if (known.order.kind === 'shoal' || own.isHealthy) return { do: 'report', outcome: 'confirmed', reason: null, digest }
+  const message = `${known.order.name}@${known.order.version} runs here already, and its app is unhealthy`
+  return { do: 'report', outcome: 'refused', reason: { code: 'UNHEALTHY_BEFORE', message }, digest }
 }
 
 /** The driver keeps time from when this first became true. */

@@ -43,7 +43,7 @@ const stratum = (c: Candidate): string => JSON.stringify([c.platform, c.nodejs, 
 
 function pickCanaries(regular: readonly Candidate[], options: PlanOptions, all: readonly Candidate[]): readonly Candidate[] {
   if (options.canary.length > 0) {
-    return options.canary.map(id => {
+    return [...new Set(options.canary)].map(id => {
       const found = all.find(c => c.id === id)
       if (found === undefined) throw new ShoalError('BAD_REQUEST', `canary: node ${id} is not among those that the order is for`)
       return found
@@ -69,7 +69,7 @@ export function makePlan(candidates: readonly Candidate[], options: PlanOptions)
   const regular = line.length - rest.filter(isLast).length
   const nodes = cut(line, parseWaves(options.waves, line.length), canaries.length, regular)
   return {
-    waves: nodes.map((wave, at) => toleranceOf(wave, at, options)),
+    waves: nodes.map((wave, at) => toleranceOf(wave, at, nodes.length, options)),
     lost: sorted.filter(c => c.lost).map(c => c.id),
   }
 }
@@ -88,8 +88,13 @@ function cut(line: readonly Candidate[], counts: readonly number[], canaries: nu
   return waves
 }
 
-function toleranceOf(nodes: readonly NodeId[], at: number, options: PlanOptions): PlannedWave {
+/** Where all of a wave may fail there is no gate: only the last one may tolerate that. */
+function toleranceOf(nodes: readonly NodeId[], at: number, waves: number, options: PlanOptions): PlannedWave {
   const usual = at === 0 || nodes.length < toleranceFrom ? 0 : 1
-  const limit = (asked: number | null): number => Math.min(asked ?? usual, nodes.length)
-  return { nodes, maxFailed: limit(options.maxFailed), maxMissing: limit(options.maxMissing) }
+  const most = at > 0 && at === waves - 1 ? nodes.length : nodes.length - 1
+  return {
+    nodes,
+    maxFailed: Math.min(options.maxFailed ?? usual, most),
+    maxMissing: Math.min(options.maxMissing ?? usual, nodes.length),
+  }
 }

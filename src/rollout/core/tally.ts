@@ -6,7 +6,7 @@ import { assertNever, type Digest, type NodeId, type OutcomeBody, type PlannedWa
 import { type ControlState, joinControls } from './controls.ts'
 import { digestsOf, type KnownOrder } from './types.ts'
 
-export type Standing = 'success' | 'failed' | 'refused' | 'superseded' | 'skipped' | 'pending'
+export type Standing = 'success' | 'failed' | 'refused' | 'superseded' | 'skipped' | 'gone' | 'pending'
 
 export interface Tally {
   readonly size: number
@@ -17,6 +17,8 @@ export interface Tally {
   /** Refused or superseded: they cannot succeed any more by themselves. */
   readonly refused: readonly NodeId[]
   readonly skipped: readonly NodeId[]
+  /** No members any more: nobody waits for them. */
+  readonly gone: readonly NodeId[]
   readonly pending: readonly NodeId[]
   readonly maxFailed: number
   readonly maxMissing: number
@@ -37,6 +39,7 @@ export function standingOf(known: KnownOrder, controls: ControlState, node: Node
     return isRight && isWitnessed(known, node, outcome.digest, outcome.epoch, outcome.witnesses) ? 'success' : 'pending'
   }
   if (controls.skipped.has(node)) return 'skipped'
+  if (known.gone.has(node)) return 'gone'
   const attempt = controls.attemptOf(node)
   if (outcome !== undefined && outcome.attempt >= attempt) return ofOutcome(outcome.outcome)
   const preflight = known.preflights.get(node)
@@ -57,18 +60,22 @@ function ofOutcome(outcome: 'rolled-back' | 'failed' | 'refused' | 'skipped' | '
   }
 }
 
-export function tallyWave(known: KnownOrder, wave: PlannedWave, controls = joinControls(known.controls)): Tally {
-  const of: Record<Standing, NodeId[]> = { success: [], failed: [], refused: [], superseded: [], skipped: [], pending: [] }
+/** @param isGate another wave opens on this one's evidence, or there is only this one */
+export function tallyWave(known: KnownOrder, wave: PlannedWave, isGate: boolean, controls = joinControls(known.controls)): Tally {
+  const of: Record<Standing, NodeId[]> = { success: [], failed: [], refused: [], superseded: [], skipped: [], gone: [], pending: [] }
   for (const node of wave.nodes) of[standingOf(known, controls, node)].push(node)
   const { maxFailed, maxMissing } = wave
-  const counted = wave.nodes.length - of.skipped.length
+  const counted = wave.nodes.length - of.skipped.length - of.gone.length
+  // What is tolerated never makes evidence needless: only an operator's skip of all of them does.
+  const least = !isGate || of.skipped.length === wave.nodes.length ? 0 : 1
   return {
     size: wave.nodes.length,
-    need: Math.max(0, counted - maxFailed - maxMissing),
+    need: Math.max(least, counted - maxFailed - maxMissing),
     confirmed: of.success,
     failed: of.failed,
     refused: [...of.refused, ...of.superseded],
     skipped: of.skipped,
+    gone: of.gone,
     pending: of.pending,
     maxFailed,
     maxMissing,
@@ -96,7 +103,7 @@ export function isCleared(known: KnownOrder, controls = joinControls(known.contr
   return known.plan.waves.every(wave => {
     let noGo = 0
     for (const node of wave.nodes) {
-      if (lost.has(node) || controls.skipped.has(node)) continue
+      if (lost.has(node) || controls.skipped.has(node) || known.gone.has(node)) continue
       const outcome = presentOutcome(known, controls, node)
       if (outcome === 'superseded') return false
       if (outcome === 'confirmed' || known.preflights.get(node)?.go === true) continue

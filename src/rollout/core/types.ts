@@ -21,6 +21,8 @@ export interface KnownOrder {
   readonly outcomes: ReadonlyMap<NodeId, OutcomeBody>
   /** By the node that was seen. */
   readonly receipts: ReadonlyMap<NodeId, readonly Receipt[]>
+  /** Nodes of the plan that are no members any more: removed, or left. */
+  readonly gone: ReadonlySet<NodeId>
   /** By this node's own clock: how long it has known the order. The only use of time in a rollout but the soak. */
   readonly ageMs: number
 }

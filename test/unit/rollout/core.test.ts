@@ -25,6 +25,7 @@ import {
   nextTasks,
   opensWhen,
   type Own,
+  pastOrders,
   parseWaves,
   preflight,
   type Condition,
@@ -93,6 +94,7 @@ interface Story {
   noGo?: NodeId[]
   outcomes?: [NodeId, OutcomeBody['outcome'], number?][]
   receipts?: [NodeId, NodeId][]
+  gone?: NodeId[]
   ageMs?: number
 }
 
@@ -118,6 +120,7 @@ const known = (s: Story): KnownOrder => {
     preflights: new Map(answers.map(([n, go]) => [n, { order: id, attempt: 1, go, reason: null }])),
     outcomes,
     receipts,
+    gone: new Set(s.gone),
     ageMs: s.ageMs ?? 0,
   }
 }
@@ -194,6 +197,45 @@ void t.test('more failures than tolerated shut every wave and win over missing n
   t.equal(stateNow({ plan: tolerant, go: all, outcomes: [[node(1), 'failed']] }), 'open')
 })
 
+void t.test('what is tolerated never opens a gate without evidence', async t => {
+  const asked = { waves: '1,2,100%', canary: [], maxFailed: 3, maxMissing: 3, self: node(0) }
+  const plan = makePlan(
+    nodes(3).map((_, n) => candidate(n)),
+    asked,
+  )
+  t.same(
+    plan.waves.map(w => [w.nodes.length, w.maxFailed, w.maxMissing]),
+    [
+      [1, 0, 1],
+      [1, 0, 1],
+      [1, 1, 1],
+    ],
+  )
+  const [canary] = plan.waves[0]?.nodes ?? []
+  const ready: Story = { plan, go: nodes(3) }
+  t.same(
+    weigh(known(ready)).tallies.map(t => t.need),
+    [1, 1, 0],
+  )
+  t.notOk(opens(ready, 1), 'nobody confirmed')
+  t.equal(stateNow({ ...ready, outcomes: [[canary ?? node(9), 'rolled-back']] }), 'halted')
+  const one = { waves: [wave([node(1)], 1, 1)], lost: [] }
+  t.equal(stateNow({ plan: one, go: [node(1)], outcomes: [[node(1), 'failed']] }), 'stalled', 'an old plan that tolerates all: no success')
+})
+
+void t.test('a node that is no member any more is not waited for, nor taken for evidence', async t => {
+  t.equal(stateNow({ ...wave1Done, gone: [node(2)] }), 'open')
+  const rest: Story = {
+    ...wave1Done,
+    gone: [node(2)],
+    outcomes: [node(0), node(1), node(3)].map(n => [n, 'confirmed']),
+    receipts: [node(0), node(1), node(3)].map(n => [n, n === node(0) ? node(1) : node(0)]),
+  }
+  t.equal(stateNow(rest), 'completed')
+  t.notOk(opens({ go: all, gone: [node(1)] }, 1), 'the canary was removed: no evidence')
+  t.ok(opens({ go: all, gone: [node(1)], controls: [control('skip', 2, [node(1)])] }, 1), 'unless an operator skips it')
+})
+
 void t.test('states as the contract names them', async t => {
   const everyone: Story = {
     go: all,
@@ -243,6 +285,7 @@ const own = (over: Partial<Own> = {}): Own => ({
   hasPackage: () => true,
   isStaged: () => true,
   isHeld: false,
+  isHealthy: true,
   isInWindow: () => true,
   evidenceAgeMs: () => 1000,
   isLost: noneLost,
@@ -260,6 +303,8 @@ void t.test('a node does one thing after the other, and nothing twice', async t 
   t.same(doing({ go: all, outcomes: [[node(1), 'rolled-back']] }), [])
   t.same(doing({ go: all, outcomes: [[node(1), 'rolled-back']], controls: [control('retry', 2, [node(1)])] }), ['preflight'])
   t.same(doing({ go: all }, { running: { app: v2, shoal: v1 } }), ['report'], 'it runs that already')
+  const ill = nextTasks([known({ go: all })], own({ running: { app: v2, shoal: v1 }, isHealthy: false }))
+  t.match(ill, [{ task: { do: 'report', outcome: 'refused', reason: { code: 'UNHEALTHY_BEFORE' } } }], 'ill is no success')
   t.same(doing({ go: all, noGo: [node(1)] }), [])
   t.same(doing(wave1Done, { id: node(2), evidenceAgeMs: () => 40 }), ['wait'], 'soak')
   t.same(doing({ go: all, order: { window: 'Sat 02:00-04:00' } }, { isInWindow: () => false }), ['wait'])
@@ -287,6 +332,26 @@ void t.test('of several orders the newest that counts is followed', async t => {
   const halted = known({ id: orderId('c'), order: { generation: 2 }, outcomes: [[node(2), 'failed']] })
   t.equal(followed([old, halted], 'app', own()), old)
   t.equal(followed([old, halted], 'app', own({ id: node(2) })), halted, 'it counts for who has started')
+  const gaveUp = known({ id: orderId('c'), order: { generation: 2 }, outcomes: [[node(2), 'failed']], controls: [control('abort', 3)] })
+  t.equal(followed([old, gaveUp], 'app', own({ id: node(2) })), old, 'until it is aborted')
+})
+
+void t.test('an order is past when a newer one took its place for all, and not because it is old', async t => {
+  const ids = 'bcdefghijk'
+  const done: Story = { go: all, outcomes: all.map(n => [n, 'confirmed']), receipts: all.map(n => [n, n === node(0) ? node(1) : node(0)]) }
+  const line = (of: (at: number) => Story): KnownOrder[] =>
+    [...ids].map((c, at) => known({ ...of(at), id: orderId(c), order: { ...of(at).order, generation: at + 1 } }))
+  const past = (orders: KnownOrder[], kept = 3): string[] => pastOrders(orders, kept).map(o => o.id.slice(0, 1))
+  t.same(past(line(() => wave1Done)), [], 'nobody completed anything')
+  t.same(past(line(() => done)).toSorted(), [...'bcdefgh'])
+  t.same(past(line(at => (at === 4 ? done : wave1Done))).toSorted(), [...'bcde'])
+  const few = { only: [node(2)], tags: [] }
+  t.same(
+    past(line(at => (at < 2 ? wave1Done : { ...done, order: { selector: few } }))),
+    [...'hgfed'],
+    'for one node: takes no place of one for all',
+  )
+  t.same(past(line(at => (at < 2 ? { order: { selector: few } } : { order: { dryRun: true } }))).toSorted(), [...'defgh'], 'dry runs go')
 })
 
 void t.test('who joined later takes the newest completed one', async t => {
