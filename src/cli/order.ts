@@ -14,6 +14,7 @@ import {
   ShoalError,
   asOneOf,
 } from '../model/index.ts'
+import { defaultWaves, parseWaves, parseWindow } from '../rollout/index.ts'
 import { sha256 } from '../trust/index.ts'
 import { type FleetAnswer, parseFleet } from './answers.ts'
 import type { Context } from './context.ts'
@@ -46,7 +47,8 @@ export const orderOptions: readonly OptionSpec[] = [
 export interface Wish {
   /** `name@version`, or null when it goes back. */
   readonly release: string | null
-  readonly rollback: { readonly to: string | null } | null
+  /** `of`: back from that rollout, on its nodes; else from the newest. */
+  readonly rollback: { readonly to: string | null; readonly of: string | null } | null
 }
 
 /** What the draft is asked to be; the order must say the same. */
@@ -64,11 +66,13 @@ export interface Settings {
 
 /** @throws ShoalError USAGE */
 export function settingsOf(args: Args): Settings {
+  const window = args.text('window') ?? null
+  if (window !== null) asUsage(() => parseWindow(window))
   return {
     soakMs: args.read('soak', parseDurationMs, 10_000),
     witnesses: args.read('witnesses', parseCount, 1),
     deadlineMs: args.read('deadline', parseDurationMs, 7 * 86_400_000),
-    window: args.text('window') ?? null,
+    window,
     allowDowngrade: args.has('allowDowngrade'),
     data: args.read('data', (v, w) => asOneOf(v, w, ['keep', 'restore']), null),
     replaceApp: args.has('replaceApp'),
@@ -97,17 +101,40 @@ interface Draft {
   readonly names: ReadonlyMap<string, string>
 }
 
-/** @throws ShoalError as the node refuses, NO_OPERATOR_KEY, BAD_PASSPHRASE, NOT_ALLOWED, CANCELLED */
-export async function makeOrder(context: Context, args: Args, wish: Wish, key: LockedKey): Promise<MadeOrder> {
-  const settings = settingsOf(args)
-  const selection = {
+interface Selection {
+  readonly only: readonly string[]
+  readonly tags: readonly string[]
+  readonly canary: readonly string[]
+  readonly maxFailed: number | null
+  readonly maxMissing: number | null
+  readonly waves: string
+}
+
+/** @throws ShoalError USAGE */
+function selectionOf(args: Args): Selection {
+  const waves = args.text('waves') ?? defaultWaves
+  asUsage(() => parseWaves(waves, 1))
+  return {
     only: args.list('only'),
     tags: tagsOf(args),
     canary: args.list('canary'),
     maxFailed: args.read('maxFailed', parseCount, null),
     maxMissing: args.read('maxMissing', parseCount, null),
-    waves: args.text('waves') ?? '1,10%,50%,100%',
+    waves,
   }
+}
+
+/** All that can be wrong with the options, before anything is published. @throws ShoalError USAGE, NOT_FOUND, AMBIGUOUS */
+export async function checkOptions(context: Context, args: Args): Promise<void> {
+  settingsOf(args)
+  const { only, canary } = selectionOf(args)
+  for (const name of new Set([...only, ...canary])) await context.api().get(`nodes/${encodeURIComponent(name)}`)
+}
+
+/** @throws ShoalError as the node refuses, NO_OPERATOR_KEY, BAD_PASSPHRASE, NOT_ALLOWED, CANCELLED */
+export async function makeOrder(context: Context, args: Args, wish: Wish, key: LockedKey): Promise<MadeOrder> {
+  const settings = settingsOf(args)
+  const selection = selectionOf(args)
   const fleet = parseFleet(await context.api().get('fleet'))
   const { name: by } = personOf(key, fleet)
   const draft = readDraft(await context.api().post('rollouts/draft', { ...wish, ...selection, ...settings, by }))

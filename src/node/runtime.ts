@@ -22,7 +22,7 @@ import {
   type SwitchTarget,
 } from '../model/index.ts'
 import { holdTestPackage, PackageStore, testPackage } from '../packages/index.ts'
-import { Replica, RolloutDriver, StatusBoard } from '../rollout/index.ts'
+import { Replica, RolloutDriver, saidBefore, StatusBoard } from '../rollout/index.ts'
 import { thisPlatform } from '../slots/index.ts'
 import { NodeStore } from '../store/index.ts'
 import { createPackageServer, type PackageServer } from '../transfer/index.ts'
@@ -109,12 +109,16 @@ export class NodeRuntime {
     this.peerHttp = new PeerHttp(o.home, peer => this.addressesOf(peer))
     this.packageServer = createPackageServer({ store: packages, maxUploads: o.settings.config.limits.uploads })
     this.mesh = openMesh(this.replica, o, news => this.#onNews(news))
-    this.status = new StatusBoard({
-      running: () => this.running(),
-      health: () => this.#health,
-      publish: body => this.say('status', '', body),
-      wallNow: () => new Date(),
-    })
+    this.status = new StatusBoard(
+      {
+        running: () => this.running(),
+        health: () => this.#health,
+        served: () => this.packageServer.servedBytes(),
+        publish: body => this.say('status', '', body),
+        wallNow: () => new Date(),
+      },
+      saidBefore(this.replica),
+    )
     this.#supply = this.#makeSupply()
     this.driver = this.#makeDriver()
     const hopeless = (why: string): void => o.giveUp('APP_UNHEALTHY', why)
@@ -390,7 +394,7 @@ export class NodeRuntime {
       packages: this.packages,
       request: this.peerHttp.request,
       linked: () => this.linked(),
-      progress: (percent, bytes) => this.status.progress(percent, { ...bytes, served: this.packageServer.servedBytes() }),
+      progress: (percent, bytes) => this.status.progress(percent, bytes),
       holdingsChanged: () => this.saysHoldings(),
       log: this.#o.log,
     })

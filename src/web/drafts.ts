@@ -6,19 +6,21 @@ import {
   asBoolean,
   asInteger,
   asString,
-  type Digest,
-  type Fields,
+  Fields,
   type NodeId,
   type Order,
   parseOperatorName,
+  parseOrderId,
   parseSelector,
   parseTag,
   type Plan,
+  type Selector,
   ShoalError,
 } from '../model/index.ts'
-import { type Candidate, defaultWaves, type KnownRelease, makePlan, parseWindow } from '../rollout/index.ts'
+import { type Candidate, defaultWaves, digestFor, type KnownOrder, type KnownRelease, makePlan, parseWindow } from '../rollout/index.ts'
 import { sha256 } from '../trust/index.ts'
-import { findNode } from './names.ts'
+import { earlierOrder } from './earlier.ts'
+import { findNode, findRollout } from './names.ts'
 import type { WebServices } from './services.ts'
 import type { Views } from './views.ts'
 
@@ -50,7 +52,8 @@ export class Drafts {
    */
   order(f: Fields, person: string | null): Draft {
     const isRollback = f.has('rollback')
-    const { document, release } = isRollback ? this.#earlier(f) : this.#named(f.string('release', 200))
+    const chosen = isRollback ? this.#earlier(f) : this.#named(f.string('release', 200))
+    const { document, release } = chosen
     const window = f.maybe('window', text(100), null)
     if (window !== null) parseWindow(window)
     if (f.has('data'))
@@ -58,6 +61,7 @@ export class Drafts {
     const candidates = this.#candidates(f)
     const allowDowngrade = isRollback || flag(f, 'allowDowngrade')
     if (!allowDowngrade) this.#refuseDowngrade(release, candidates)
+    this.#refuseWithoutPackage(chosen, candidates)
     const plan = makePlan(candidates, {
       waves: f.maybe('waves', text(200), defaultWaves),
       canary: this.#nodes(f, 'canary'),
@@ -74,7 +78,7 @@ export class Drafts {
       version: release.version,
       release: document,
       plan: sha256(planText),
-      selector: parseSelector({ only: this.#nodes(f, 'only'), tags: this.#tags(f) }),
+      selector: this.#selector(f),
       soakMs: number(f, 'soakMs', 10_000),
       witnesses: number(f, 'witnesses', 1),
       deadlineMs: number(f, 'deadlineMs', week),
@@ -100,34 +104,44 @@ export class Drafts {
     return found
   }
 
-  /** The last release that the whole fleet confirmed before the one that is ordered now, or the named version of the same app. */
+  /** What was confirmed before, or the named version of the same app. */
   #earlier(f: Fields): KnownRelease {
-    const orders = this.#views.rollouts().filter(o => o.order.kind === 'app' && !o.order.dryRun)
-    const [newest] = orders
-    if (newest === undefined) throw new ShoalError('NO_EARLIER_RELEASE', 'there was no rollout yet')
-    const to = f.get('rollback', (v): string | null => {
-      const asked = (v as { to?: unknown }).to ?? null
-      return asked === null ? null : asString(asked, 'rollback.to', 64)
-    })
-    if (to !== null) return this.#named(`${newest.order.name}@${to}`)
-    const isDone = (o: (typeof orders)[number]): boolean => ['completed', 'completed-with-exceptions'].includes(this.#views.state(o))
-    // The last one that was confirmed; if that is what runs everywhere, the one before it.
-    const earlier = orders.find(o => isDone(o) && !this.#runsEverywhere(o.order.release))
-    const release = earlier === undefined ? undefined : this.#s.replica.book.release(earlier.order.release)
-    if (earlier === undefined || release === undefined) {
-      throw new ShoalError('NO_EARLIER_RELEASE', `no release was confirmed before ${newest.order.name}@${newest.order.version}`)
-    }
-    return { document: earlier.order.release, release }
+    const orders = this.#views.rollouts().filter(o => o.order.kind === 'app')
+    const to = new Fields(f.raw('rollback'), 'rollback').maybe('to', text(64), null)
+    const from = this.#backFrom(f)
+    const newest = from ?? orders.find(o => !o.order.dryRun)
+    if (to !== null && newest !== undefined) return this.#named(`${newest.order.name}@${to}`)
+    const { order } = earlierOrder(orders, this.#selector(f), from, known => this.#views.state(known))
+    const release = this.#s.replica.book.release(order.release)
+    if (release === undefined) throw new ShoalError('UNKNOWN_RELEASE', `the release ${order.name}@${order.version} is not known here yet`)
+    return { document: order.release, release }
   }
 
-  #runsEverywhere(document: Digest): boolean {
-    const release = this.#s.replica.book.release(document)
-    const digests = Object.values(release?.packages ?? {}).map(p => p.digest)
-    const members = this.#s.replica.fleet
-      .members()
-      .filter(m => !this.#views.isLost(m.id))
-      .map(m => this.#views.status(m.id)?.app?.digest)
-    return members.every(running => running === undefined || digests.includes(running))
+  /** @throws ShoalError PACKAGE_UNAVAILABLE: an order that nobody could ever fulfil */
+  #refuseWithoutPackage({ release }: KnownRelease, candidates: readonly Candidate[]): void {
+    const held = new Set(this.#s.replica.fleet.members().flatMap(m => this.#views.holdings(m.id)))
+    for (const { id, platform } of candidates) {
+      const digest = digestFor(release, platform)
+      if (digest === null || held.has(digest)) continue
+      const what = `${release.name}@${release.version}`
+      throw new ShoalError(
+        'PACKAGE_UNAVAILABLE',
+        `package ${digest.slice(0, 12)}… of ${what}, for node ${id.slice(0, 8)}: no node has it any more`,
+      )
+    }
+  }
+
+  /** The order that a rollback names as the one to leave. */
+  #backFrom(f: Fields): KnownOrder | null {
+    const id = f.has('rollback') ? new Fields(f.raw('rollback'), 'rollback').maybe('of', parseOrderId, null) : null
+    return id === null ? null : findRollout(this.#views, id)
+  }
+
+  /** Whom it is for: as asked, else whom the order was for that is left. */
+  #selector(f: Fields): Selector {
+    const asked = { only: this.#nodes(f, 'only'), tags: this.#tags(f) }
+    const isForAll = asked.only.length === 0 && asked.tags.length === 0
+    return isForAll ? (this.#backFrom(f)?.order.selector ?? asked) : parseSelector(asked)
   }
 
   #nodes(f: Fields, key: string): readonly NodeId[] {
@@ -139,8 +153,7 @@ export class Drafts {
   }
 
   #candidates(f: Fields): readonly Candidate[] {
-    const only = this.#nodes(f, 'only')
-    const tags = this.#tags(f)
+    const { only, tags } = this.#selector(f)
     const isMeant = (id: NodeId, has: readonly string[]): boolean =>
       (only.length === 0 && tags.length === 0) || only.includes(id) || tags.some(t => has.includes(t))
     return this.#views

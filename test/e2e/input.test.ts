@@ -54,6 +54,7 @@ void t.test('bad input gets an error with a code and changes nothing', { timeout
   }
   const good = readFileSync(join(fleet.dir, '2.0.0.zip'))
   const other = makeApp(join(fleet.dir, 'other'), { version: '2.0.0', onImport: 'export const other = true' })
+  const next = makeApp(join(fleet.dir, 'next'), { version: '3.0.0' })
   const { token } = (await must(node.cli(['invite', '--json', ...fleet.signing(node)]))).json()
   const wrong = { env: { SHOAL_PASSPHRASE: newPassphrase() } }
 
@@ -86,8 +87,10 @@ void t.test('bad input gets an error with a code and changes nothing', { timeout
     ['an order for an unknown release', ['rollout', 'start', 'till@9.9.9'], 'UNKNOWN_RELEASE'],
     ['a downgrade without the flag', ['rollout', 'start', 'till@1.0.0'], 'DOWNGRADE'],
     ['a rollback to what never was', ['rollback', '--to', '0.0.1'], 'UNKNOWN_RELEASE'],
-    ['waves that are none', ['rollout', 'start', 'till@2.0.0', '--waves', 'all'], 'BAD_REQUEST'],
-    ['a window that is none', ['rollout', 'start', 'till@2.0.0', '--window', 'tonight'], 'BAD_REQUEST'],
+    ['waves that are none', ['rollout', 'start', 'till@2.0.0', '--waves', 'all'], 'USAGE'],
+    ['a deployment with waves that are none', ['deploy', next, '--waves', '0'], 'USAGE'],
+    ['a deployment to a node that there is not', ['deploy', next, '--only', 'nobody'], 'NOT_FOUND'],
+    ['a window that is none', ['rollout', 'start', 'till@2.0.0', '--window', 'tonight'], 'USAGE'],
     ['a node that there is not', ['rollout', 'start', 'till@2.0.0', '--only', id52], 'NOT_FOUND'],
     ['a rollout that there is not', ['rollout', 'pause', id52], 'NOT_FOUND'],
     ['a wrong passphrase', ['rollout', 'start', 'till@2.0.0'], 'BAD_PASSPHRASE', wrong],
@@ -108,6 +111,7 @@ void t.test('bad input gets an error with a code and changes nothing', { timeout
       }
       await Promise.all([work(), work()])
     })
+    t.notOk(JSON.stringify(await node.api('releases')).includes('3.0.0'), 'nothing was signed on the way to a refusal')
     await refusedStart(t, 'a node that runs', 'ALREADY_RUNNING', /already/)
     t.equal(await node.version(), '2.0.0')
   })

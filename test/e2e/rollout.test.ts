@@ -31,6 +31,8 @@ void t.test('five nodes: deploy at any node, bad releases stop at the canary', {
       done.json().waves.map(w => w.state),
       ['passed', 'passed', 'passed'],
     )
+    const moved = done.json().nodes.filter(n => n.id !== fleet.node(2).id)
+    t.ok(moved.every(n => n.bytes.fetched + n.bytes.reused > 0), 'what was fetched is told by the worker after the switch too')
     await stays('2.0.0', '1.0.0\n2.0.0\n')
     const seen = await Promise.all(fleet.nodes.map(n => n.cli(['rollout', 'list', '--json'])))
     const pictures = seen.map(s => s.json().rollouts.map(r => [r.id, r.release, r.state, r.waves]))
@@ -86,8 +88,13 @@ void t.test('five nodes: deploy at any node, bad releases stop at the canary', {
     const zip = await fleet.first.cli(['rollout', 'start', 'till@1.0.0', ...fleet.signing(fleet.first), '--json'])
     t.equal(zip.code, 1)
     t.match(zip.stderr, 'DOWNGRADE')
-    const back = await fleet.node(4).cli(['rollback', ...fleet.signing(fleet.node(4)), '--soak', '300ms', '--wait', '--json'])
-    t.equal(back.code, 0, back.stderr)
+    const back = (command: string[]) =>
+      fleet.node(4).cli([...command, ...fleet.signing(fleet.node(4)), '--soak', '300ms', '--wait', '--json'])
+    const left = await back(['rollout', 'abort', 'latest', '--rollback'])
+    t.match([left.code, left.json()], [0, { release: 'till@2.0.0', state: 'completed' }], left.stderr)
+    await stays('2.0.0', '1.0.0\n2.0.0\n') // it runs everywhere already: nobody restarts
+    const done = await back(['rollback'])
+    t.match([done.code, done.json()], [0, { release: 'till@1.0.0' }], done.stderr)
     await until('all serve 1.0.0', async () => (await fleet.versions()).every(v => v === '1.0.0'))
   })
 

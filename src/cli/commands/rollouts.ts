@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { removeTree } from '../../slots/index.ts'
 import { type NodeAnswer, parseFleet, parseRollout, parseRollouts, type RolloutAnswer } from '../answers.ts'
 import type { Context } from '../context.ts'
-import { makeOrder, orderOptions, settingsOf, type Wish } from '../order.ts'
+import { checkOptions, makeOrder, orderOptions, settingsOf, type Wish } from '../order.ts'
 import { oneLine, plural, table } from '../output.ts'
 import { confirm } from '../prompt.ts'
 import { publish } from '../publishing.ts'
@@ -55,14 +55,15 @@ async function start(context: Context, args: Args): Promise<Outcome> {
   return order(context, args, { release: `${name}@${version}`, rollback: null }, args.has('wait'))
 }
 
-const back = (context: Context, args: Args): Promise<Outcome> =>
-  order(context, args, { release: null, rollback: { to: args.text('to') ?? null } }, args.has('wait'))
+/** @param of the rollout that was aborted, whose nodes are to go back */
+const back = (context: Context, args: Args, of: string | null = null): Promise<Outcome> =>
+  order(context, args, { release: null, rollback: { to: args.text('to') ?? null, of } }, args.has('wait'))
 
 async function deploy(context: Context, args: Args): Promise<Outcome> {
   const source = context.path(args.need(0, 'folder or zip'))
-  settingsOf(args)
   const key = findKey(context, args)
   context.requireNode()
+  await checkOptions(context, args)
   const temp = await mkdtemp(join(tmpdir(), 'shoal-deploy-'))
   try {
     const file = isFile(source) ? source : (await packFolder(context, source, join(temp, 'package.zip'), undefined)).file
@@ -169,10 +170,11 @@ const named =
 const nobody = (): readonly NodeId[] => []
 
 async function abort(context: Context, args: Args): Promise<Outcome> {
-  const { rollback, ...aborted } = { rollback: args.has('rollback'), ...(await control(context, args, 'abort', nobody, 'Abort it?')) }
-  if (!rollback) return aborted
+  const { id } = parseRollout(await get(context, args.word(0) ?? 'latest'))
+  const aborted = await control(context, args, 'abort', nobody, 'Abort it?')
+  if (!args.has('rollback')) return aborted
   for (const line of aborted.text) context.note(line)
-  return back(context, args)
+  return back(context, args, id)
 }
 
 const skip = (context: Context, args: Args): Promise<Outcome> =>
@@ -224,7 +226,7 @@ export const rolloutCommands: readonly CommandSpec[] = [
     aliases: ['undo'],
     about: 'order the last confirmed release, or a named one',
     options: [{ flags: '--to <version>', about: 'that version' }, ...orderOptions, waitOption],
-    run: back,
+    run: (c, a) => back(c, a),
   },
   {
     path: 'deploy',

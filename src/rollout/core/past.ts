@@ -8,7 +8,7 @@ import { weigh } from './gate.ts'
 import type { KnownOrder } from './types.ts'
 
 /** Every node that matches `inner` matches `outer`. */
-function covers(outer: Selector, inner: Selector): boolean {
+export function covers(outer: Selector, inner: Selector): boolean {
   const isForAll = (s: Selector): boolean => s.only.length === 0 && s.tags.length === 0
   if (isForAll(outer)) return true
   return !isForAll(inner) && inner.only.every(id => outer.only.includes(id)) && inner.tags.every(tag => outer.tags.includes(tag))
