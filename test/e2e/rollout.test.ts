@@ -32,7 +32,10 @@ void t.test('five nodes: deploy at any node, bad releases stop at the canary', {
       ['passed', 'passed', 'passed'],
     )
     const moved = done.json().nodes.filter(n => n.id !== fleet.node(2).id)
-    t.ok(moved.every(n => n.bytes.fetched + n.bytes.reused > 0), 'what was fetched is told by the worker after the switch too')
+    t.ok(
+      moved.every(n => n.bytes.fetched + n.bytes.reused > 0),
+      'what was fetched is told by the worker after the switch too',
+    )
     await stays('2.0.0', '1.0.0\n2.0.0\n')
     const seen = await Promise.all(fleet.nodes.map(n => n.cli(['rollout', 'list', '--json'])))
     const pictures = seen.map(s => s.json().rollouts.map(r => [r.id, r.release, r.state, r.waves]))
