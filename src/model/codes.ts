@@ -27,6 +27,8 @@ export const codes = {
   STARTING: entry(1, 503, 'The node is starting or changing over; try again in a moment.'),
   BUSY: entry(1, 503, 'The node has as many of these as it takes at once; try again shortly.'),
   CONFLICT: entry(1, 409, 'Somebody changed the same thing meanwhile; look again and repeat.'),
+  IDEMPOTENCY_MISMATCH: entry(1, 422, 'Use a new Idempotency-Key for a new request.'),
+  IDEMPOTENCY_UNKNOWN: entry(1, 409, 'Look whether the first try was done; if not, repeat it with a new Idempotency-Key.'),
   CANCELLED: entry(1, 409, 'The command was stopped before its end; repeat it when you mean it. --yes answers its question.'),
 
   // A home, its files, its process.

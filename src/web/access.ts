@@ -69,6 +69,9 @@ export function mayCall(access: Access, req: IncomingMessage, caller: Caller, wh
     case 'home':
       if (access === 'person' || access === 'admin') throw new ShoalError('NOT_ALLOWED', 'the home’s token is no person')
       return
+    case 'token':
+      if (access !== 'viewer' && !openToStrangers.includes(access)) throw new ShoalError('NOT_ALLOWED', `token ${caller.name} reads only`)
+      return
     case 'session':
       mayPerson(access, caller.session)
       if (access !== 'anyone') checkCsrf(req, caller)

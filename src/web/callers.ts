@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http'
 import { ShoalError } from '../model/index.ts'
 import type { Who } from './listener/index.ts'
 import { isCsrf, type Session, type Sessions } from './sessions/index.ts'
+import type { Tokens } from './tokens.ts'
 
 export type Caller =
   | { readonly kind: 'nobody' }
@@ -11,6 +12,8 @@ export type Caller =
   | { readonly kind: 'peer' }
   /** Holds instance/local.token: reads all, changes this node only. */
   | { readonly kind: 'home' }
+  /** A script's: reads only. */
+  | { readonly kind: 'token'; readonly id: string; readonly name: string }
   | { readonly kind: 'session'; readonly session: Session; readonly secret: string }
 
 export const cookieName = '__Host-shoal'
@@ -48,13 +51,28 @@ const isSame = (a: string, b: string): boolean => {
   return x.length === y.length && timingSafeEqual(x, y)
 }
 
-/** What the request proves. A token that is given counts alone: a script that has the wrong one hears so. */
-export function callerOf(req: IncomingMessage, who: Who, localToken: string, sessions: Sessions): Caller {
-  if (who.kind === 'peer') return { kind: 'peer' }
+export interface CallerNeeds {
+  readonly localToken: string
+  readonly sessions: Pick<Sessions, 'find'>
+  readonly tokens: Pick<Tokens, 'find'>
+}
+
+export function bearerOf(req: IncomingMessage): string | null {
   const [scheme, token] = (req.headers.authorization ?? '').split(' ')
-  if (scheme?.toLowerCase() === 'bearer' && token !== undefined) return isSame(token, localToken) ? { kind: 'home' } : { kind: 'nobody' }
+  return scheme?.toLowerCase() === 'bearer' && token !== undefined ? token : null
+}
+
+/** What the request proves. A token that is given counts alone: a script that has the wrong one hears so. */
+export function callerOf(req: IncomingMessage, who: Who, n: CallerNeeds): Caller {
+  if (who.kind === 'peer') return { kind: 'peer' }
+  const bearer = bearerOf(req)
+  if (bearer !== null) {
+    if (isSame(bearer, n.localToken)) return { kind: 'home' }
+    const token = n.tokens.find(bearer)
+    return token === null ? { kind: 'nobody' } : { kind: 'token', ...token }
+  }
   const secret = cookieOf(req)
-  const session = secret === null ? null : sessions.find(secret)
+  const session = secret === null ? null : n.sessions.find(secret)
   return secret === null || session === null ? { kind: 'nobody' } : { kind: 'session', session, secret }
 }
 

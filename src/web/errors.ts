@@ -1,7 +1,7 @@
 /** The one place where what was thrown becomes an answer. */
-import { randomUUID } from 'node:crypto'
 import type { Context, Next } from 'koa'
 import { codeOf, codes, messageOf, systemCodeOf } from '../model/index.ts'
+import { requestIdOf } from './request-id.ts'
 import { RetryLater } from './retry-later.ts'
 import type { WebServices } from './services.ts'
 
@@ -14,7 +14,7 @@ export const answerErrors =
     } catch (error) {
       if (['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE'].includes(systemCodeOf(error) ?? '')) return
       const code = codeOf(error)
-      const requestId = randomUUID()
+      const requestId = requestIdOf(ctx.req)
       if (code === 'INTERNAL')
         log('request failed', {
           requestId,

@@ -14,7 +14,7 @@ export interface Page<T> {
 
 type Query = Readonly<Record<string, string | readonly string[] | undefined>>
 
-const one = (query: Query, key: string): string | undefined => {
+export const one = (query: Query, key: string): string | undefined => {
   const value = query[key]
   if (value !== undefined && typeof value !== 'string') throw new ShoalError('BAD_REQUEST', `query ${key}: is given more than once`)
   return value
@@ -25,7 +25,7 @@ const among = <T extends string>(query: Query, key: string, list: readonly T[]):
   return value === undefined ? undefined : asOneOf(value, `query ${key}`, list)
 }
 
-function limitOf(query: Query): number {
+export function limitOf(query: Query): number {
   const text = one(query, 'limit')
   const limit = text === undefined ? defaultLimit : Number(text)
   if (!Number.isInteger(limit) || limit < 1 || limit > maxLimit)

@@ -23,6 +23,7 @@ import { paged, pageOfNodes } from './lists.ts'
 import { logRoutes } from './log-routes.ts'
 import { findNode, findRollout } from './names.ts'
 import { Operators } from './operators.ts'
+import { peopleRoutes } from './people-routes.ts'
 import { takePackage } from './package-upload.ts'
 import { listPeers, testPeers } from './peers.ts'
 import { parseRange } from './range.ts'
@@ -30,14 +31,21 @@ import { type Route, v1 } from './route.ts'
 import { sessionRoutes } from './session-routes.ts'
 import type { Sessions } from './sessions/index.ts'
 import type { WebServices } from './services.ts'
+import type { Tokens } from './tokens.ts'
 import { Views } from './views.ts'
 
-export function routesOf(s: WebServices, sessions: Sessions): readonly Route[] {
+export interface Accounts {
+  readonly sessions: Sessions
+  readonly tokens: Tokens
+}
+
+export function routesOf(s: WebServices, { sessions, tokens }: Accounts): readonly Route[] {
   const views = new Views(s)
   return [
     ...dashboardRoutes(s, views),
     ...healthRoutes(s),
     ...sessionRoutes(sessions, () => s.wallNow().getTime()),
+    ...peopleRoutes(tokens, () => s.audit),
     ...readRoutes(s, views),
     ...packageRoutes(s),
     ...logRoutes(s),
@@ -53,7 +61,7 @@ function healthRoutes(s: WebServices): readonly Route[] {
       const status = s.life()
       ctx.status = status === 'ok' || (!isReady && status !== 'draining') ? 200 : 503
       if (ctx.status === 503) ctx.set('Retry-After', '1')
-      if (caller.kind !== 'home' && caller.kind !== 'session') return { status }
+      if (caller.kind === 'nobody' || caller.kind === 'peer') return { status }
       const { app, shoal } = s.running()
       return { status, node: { name: s.config().name, version: shoal.version, digest: s.self }, app, shoal }
     }

@@ -1,21 +1,38 @@
 /** The node's HTTP server: Koa for everything under /_shoal/, the app for the rest. The listener hands it requests with who asks. */
-import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import Router from '@koa/router'
 import Koa from 'koa'
 import { codeOf, codes, messageOf, ShoalError } from '../model/index.ts'
-import { checkHost, mayCall, memberOf } from './access.ts'
+import { checkHost, memberOf } from './access.ts'
+import { Audit } from './audit.ts'
 import { answerEarly } from './early.ts'
 import { answerErrors } from './errors.ts'
-import { callerOf, hideCookie } from './callers.ts'
+import { Idempotency } from './idempotency.ts'
+import { hideCookie } from './callers.ts'
 import type { Who } from './listener/index.ts'
+import { requestIdOf } from './request-id.ts'
 import type { Route } from './route.ts'
 import { routesOf } from './routes.ts'
+import { type RouteNeeds, serveRoute } from './serve-route.ts'
 import type { WebServices } from './services.ts'
 import { Sessions } from './sessions/index.ts'
+import { Tokens } from './tokens.ts'
 
 const prefix = '/_shoal/'
+
+/**
+ * On every answer of Shoal's own. What is no page may not be shown as one, nor be embedded. No HSTS: it would hold for all ports of the host, and
+ * take away the way past a certificate that no browser knows (decision 12).
+ */
+const safeHeaders = {
+  'X-Content-Type-Options': 'nosniff',
+  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+  'X-Frame-Options': 'DENY',
+  'Referrer-Policy': 'no-referrer',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Cross-Origin-Opener-Policy': 'same-origin',
+}
 
 export interface Web {
   readonly onRequest: (req: IncomingMessage, res: ServerResponse, who: Who) => void
@@ -31,7 +48,7 @@ export function createWeb(services: WebServices): Web {
       whoAsks.set(req, asks)
       const path = (req.url ?? '/').split('?')[0] ?? '/'
       if (path.startsWith(prefix) || path === '/_shoal') void own(req, res)
-      else if (asks.kind === 'peer') refuse(res, new ShoalError('NOT_ALLOWED', 'a node’s certificate is no user'))
+      else if (asks.kind === 'peer') refuse(req, res, new ShoalError('NOT_ALLOWED', 'a node’s certificate is no user'))
       else serveApp(req, res, services)
     },
     onUpgrade: (req, socket, head, asks) => upgrade(req, socket, head, asks, services),
@@ -42,13 +59,22 @@ function createKoa(services: WebServices, who: (req: IncomingMessage) => Who): K
   const koa = new Koa()
   koa.silent = true
   const router = new Router({ prefix: '/_shoal', sensitive: true })
-  const sessions = sessionsOf(services)
-  for (const route of routesOf(services, sessions)) mount(router, route, services, sessions, who)
+  const now = (): number => services.wallNow().getTime()
+  const sessions = sessionsOf(services, now)
+  const tokens = new Tokens(services.people, keyid => services.replica.fleet.root.people.some(p => p.keyid === keyid), now)
+  const audit = new Audit(services)
+  audit.follow()
+  const callers = { localToken: services.localToken, sessions, tokens }
+  const needs = { services, callers, audit, idempotency: new Idempotency(services.people, now), who }
+  for (const route of routesOf(services, { sessions, tokens })) mount(router, route, needs)
+  koa.use((ctx, next) => {
+    ctx.set({ ...safeHeaders, 'X-Request-Id': requestIdOf(ctx.req) })
+    return next()
+  })
   koa.use(answerEarly)
   koa.use(answerErrors(services.log))
   koa.use(async (ctx, next) => {
     checkHost(ctx.req, services)
-    ctx.set('X-Content-Type-Options', 'nosniff')
     if (ctx.path.startsWith(`${prefix}api/`)) ctx.set('Cache-Control', 'no-store')
     await next()
   })
@@ -61,25 +87,19 @@ function createKoa(services: WebServices, who: (req: IncomingMessage) => Who): K
   return koa
 }
 
-const sessionsOf = (services: WebServices): Sessions =>
+const sessionsOf = (services: WebServices, now: () => number): Sessions =>
   new Sessions({
-    store: services.sessions,
+    store: services.people,
     self: services.self,
     root: () => services.replica.fleet.root,
     keyFiles: services.operatorKeys,
-    now: () => services.wallNow().getTime(),
+    now,
   })
 
-function mount(router: Router, route: Route, services: WebServices, sessions: Sessions, who: (req: IncomingMessage) => Who): void {
-  router.register(`/${route.path}`, route.method === 'GET' ? ['GET', 'HEAD'] : [route.method], async ctx => {
-    const asks = who(ctx.req)
-    const caller = callerOf(ctx.req, asks, services.localToken, sessions)
-    mayCall(route.access, ctx.req, caller, asks, services)
-    ctx.request.ip = asks.remote
-    const params = ctx.params as Readonly<Record<string, string | undefined>>
-    const answer = await route.handle(ctx, name => params[name] ?? '', caller)
-    if (answer !== undefined) ctx.body = answer
-  })
+function mount(router: Router, route: Route, needs: RouteNeeds): void {
+  router.register(`/${route.path}`, route.method === 'GET' ? ['GET', 'HEAD'] : [route.method], ctx =>
+    serveRoute(ctx, route, ctx.params, needs),
+  )
 }
 
 function serveApp(req: IncomingMessage, res: ServerResponse, services: WebServices): void {
@@ -88,15 +108,15 @@ function serveApp(req: IncomingMessage, res: ServerResponse, services: WebServic
   if (handle !== null) handle(req, res)
   else if (services.life() === 'ok' && (req.url === '/' || req.url === '')) {
     res.writeHead(302, { Location: prefix }).end()
-  } else if (services.life() === 'ok') refuse(res, new ShoalError('NOT_FOUND', 'no app runs here'))
-  else refuse(res, new ShoalError('STARTING', `the node is ${services.life()}`))
+  } else if (services.life() === 'ok') refuse(req, res, new ShoalError('NOT_FOUND', 'no app runs here'))
+  else refuse(req, res, new ShoalError('STARTING', `the node is ${services.life()}`))
 }
 
-function refuse(res: ServerResponse, error: unknown): void {
+function refuse(req: IncomingMessage, res: ServerResponse, error: unknown): void {
   const code = codeOf(error)
   const { status } = codes[code]
   res.writeHead(status, { 'Content-Type': 'application/json', ...(status === 503 ? { 'Retry-After': '1' } : {}) })
-  res.end(JSON.stringify({ error: { code, message: messageOf(error), requestId: randomUUID() } }))
+  res.end(JSON.stringify({ error: { code, message: messageOf(error), requestId: requestIdOf(req) } }))
 }
 
 function upgrade(req: IncomingMessage, socket: Socket, head: Buffer, who: Who, services: WebServices): void {

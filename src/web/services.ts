@@ -2,10 +2,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Address, Config, Digest, Fact, Manifest, NodeId, Running } from '../model/index.ts'
+import type { AuditLog } from './audit.ts'
 import type { EventLog } from './events.ts'
+import type { AnswerStore } from './idempotency.ts'
 import type { Replica } from '../rollout/index.ts'
 import type { KeyAndCertificate } from '../trust/index.ts'
 import type { SessionStore } from './sessions/index.ts'
+import type { TokenStore } from './tokens.ts'
 
 export type Reach = 'self' | 'direct' | 'via' | 'lost'
 export type LifeState = 'ok' | 'starting' | 'draining' | 'safe-mode'
@@ -78,7 +81,8 @@ export interface WebServices {
   readonly ca: KeyAndCertificate | null
   readonly caPem: string
   readonly invites: InviteStore
-  readonly sessions: SessionStore
+  readonly people: SessionStore & TokenStore & AnswerStore
+  readonly audit: AuditLog
   readonly operatorKeys: OperatorKeyFiles
   readonly packages: PackageFiles
   /** Serves packages to peers: the part of the path behind `/_shoal/peer/v1/`. */

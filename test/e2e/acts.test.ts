@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import t from 'tap'
 import { ask, type Caller, changesNothing, hex, type Json, logIn, nobody, refused, type Reply, tokenOf } from './ask.ts'
 import { makeApp, must, operator, passphrase, TestFleet, until } from './fleet.ts'
 
-void t.test('what a session’s operator does in plain words, the node signs with that session’s key', { timeout: 150_000 }, async t => {
+void t.test('what a session’s operator does in plain words, the node signs with that session’s key', { timeout: 240_000 }, async t => {
   const fleet = await new TestFleet(t).found(1)
   const node = fleet.first
   const token = tokenOf(node)
@@ -85,13 +86,50 @@ void t.test('what a session’s operator does in plain words, the node signs wit
     t.match(invited.json, { id: /^[0-9a-f]{32}$/, token: /^shoal1\./ })
     const second = await fleet.join(invited.json.token)
     await fleet.linked()
-    t.equal((await post(otto, `nodes/${second.name}/hold`, { forMs: 60_000, reason: 'stocktaking' })).json.held, true)
-    t.match((await ask(node, vera, `nodes/${second.name}`)).json.held, { by: 'otto', reason: 'stocktaking' })
-    t.equal((await post(otto, `nodes/${second.name}/unhold`)).json.held, false)
+    t.equal((await post(otto, `nodes/${second.id}/hold`, { forMs: 60_000, reason: 'stocktaking' })).json.held, true)
+    t.match((await ask(node, vera, `nodes/${second.id}`)).json.held, { by: 'otto', reason: 'stocktaking' })
+    t.equal((await post(otto, `nodes/${second.id}/unhold`)).json.held, false)
     refused(t, await post(otto, `nodes/${second.id}/remove`, { reason: 'gone' }), 'NOT_ALLOWED', 'removing takes an admin')
     refused(t, await post(admin, `nodes/${second.id}/remove`, {}), 'BAD_REQUEST', 'and a reason')
     t.equal((await post(admin, `nodes/${second.id}/remove`, { reason: 'sold' })).status, 200)
     t.equal((await ask(node, vera, 'nodes')).json.nodes.length, 1)
+  })
+
+  await t.test('the same request twice is done once', async t => {
+    const key = { 'idempotency-key': 'click-1' }
+    const first = await post(otto, 'invites', { uses: 1 }, key)
+    const again = await post(otto, 'invites', { uses: 1 }, key)
+    t.same([again.status, again.json], [first.status, first.json], 'the same answer')
+    t.same([first.headers['idempotency-replayed'], again.headers['idempotency-replayed']], [undefined, 'true'])
+    refused(t, await post(otto, 'invites', { uses: 2 }, key), 'IDEMPOTENCY_MISMATCH', 'another body')
+    t.not((await post(admin, 'invites', { uses: 1 }, key)).json.id, first.json.id, 'another’s key is another key')
+    refused(t, await post(otto, 'invites', { uses: 1 }, { 'idempotency-key': 'ü' }), 'BAD_REQUEST', 'no key')
+    refused(t, await post(otto, 'invites', { uses: 0 }, { 'idempotency-key': 'click-2' }), 'BAD_REQUEST', 'what is refused')
+    t.equal((await post(otto, 'invites', { uses: 3 }, { 'idempotency-key': 'click-2' })).status, 201, 'leaves the key free')
+    const wish = { release: 'till@1.0.0', dryRun: true, force: true, soakMs: 100, allowDowngrade: true }
+    const order = await post(otto, 'rollouts', wish, { 'idempotency-key': 'order-1' })
+    await node.stop()
+    await node.start()
+    t.same((await post(otto, 'rollouts', wish, { 'idempotency-key': 'order-1' })).json, order.json, 'also after a restart of the node')
+    const db = ['', '-wal'].map(end => readFileSync(join(node.home, `instance/node.db${end}`)).toString('latin1')).join('')
+    t.notOk(db.includes(first.json.token), 'answers lie sealed')
+  })
+
+  await t.test('tokens of scripts read, and nothing else', async t => {
+    const { token: text, id } = (await post(otto, 'tokens', { name: 'prometheus', expiresMs: 60_000 })).json
+    t.match(text, /^shoal_[0-9a-f]{10}_[\w-]{32}$/)
+    const script = { name: 'script', token: text }
+    t.equal((await ask(node, script, 'nodes')).status, 200)
+    refused(t, await ask(node, script, 'session'), 'NOT_ALLOWED', 'it is no person')
+    refused(t, await post(script, 'self/rename', { name: 'x' }), 'NOT_ALLOWED', 'it changes nothing')
+    refused(t, await post(script, 'releases', { packages: [digest] }), 'NOT_ALLOWED', 'it signs nothing')
+    refused(t, await post(vera, 'tokens', { name: 'x' }), 'NOT_ALLOWED', 'a viewer makes none')
+    const made = await must(node.cli(['tokens', 'add', 'probe', '--json']))
+    t.equal((await ask(node, { name: 'cli', token: made.json().token }, 'nodes')).status, 200)
+    t.match((await must(node.cli(['tokens', '--json']))).stdout, /"name":"prometheus","madeBy":"otto"/)
+    t.equal((await ask(node, otto, `tokens/${id}`, { method: 'DELETE' })).status, 200)
+    refused(t, await ask(node, script, 'nodes'), 'UNAUTHENTICATED', 'a token that was ended')
+    t.equal((await post(otto, 'tokens', { name: 'left behind' })).status, 201)
   })
 
   await t.test('who may not', async t => {
@@ -116,6 +154,35 @@ void t.test('what a session’s operator does in plain words, the node signs wit
     })
     t.equal((await ask(node, admin, 'operators/otto', { method: 'DELETE' })).status, 200)
     refused(t, await ask(node, otto, 'session'), 'UNAUTHENTICATED', 'who was removed')
-    t.equal((await ask(node, admin, 'rollouts')).json.rollouts.length, 2, 'what otto ordered stands')
+    t.equal((await ask(node, admin, 'rollouts')).json.rollouts.length, 3, 'what otto ordered stands')
+  })
+
+  await t.test('the audit says who did what, and no secret', async t => {
+    const all: Json[] = (await ask(node, vera, 'audit?limit=1000')).json.audit
+    const has = (what: object): boolean => all.some(row => Object.entries(what).every(([k, v]) => row[k] === v))
+    t.ok(has({ who: 'otto', via: 'session', action: 'POST api/v1/rollouts', result: 'ok', address: '127.0.0.1', detail: 'till@1.0.0' }))
+    t.ok(has({ who: 'otto', via: 'fact', action: 'order', object: 'till@1.0.0' }), 'and what was signed')
+    t.ok(has({ who: operator, via: 'fact', action: 'removal' }))
+    t.ok(has({ who: 'vera', via: 'session', action: 'POST api/v1/releases', result: 'NOT_ALLOWED' }), 'who was refused too')
+    t.ok(has({ who: '', via: 'nobody', action: 'POST api/v1/session', object: operator, result: 'ok' }))
+    t.ok(has({ who: 'home', via: 'home', action: 'POST api/v1/tokens', result: 'ok' }))
+    const text = JSON.stringify(all)
+    for (const secret of [passphrase, made.json.passphrase, admin.session!.cookie, 'shoal1.', 'shoal_']) t.notOk(text.includes(secret))
+    const page = (await ask(node, vera, 'audit?limit=2')).json
+    t.same(page.audit, all.slice(0, 2), 'newest first')
+    t.same((await ask(node, vera, `audit?limit=2&after=${page.next}`)).json.audit, all.slice(2, 4))
+    const ottos = (await must(node.cli(['audit', '--who', 'otto', '--limit', '5', '--json']))).json() as Json
+    t.ok(ottos.audit.length === 5 && ottos.audit.every((row: Json) => row.who === 'otto'))
+    refused(t, await ask(node, vera, 'audit?after=x'), 'BAD_REQUEST', 'after what is no row')
+    t.match((await must(node.cli(['audit', '--verify', '--json']))).json(), { brokenAt: null })
+    await node.stop()
+    const db = new Database(join(node.home, 'instance/node.db'))
+    t.throws(() => db.exec("update audit set who = 'eve' where seq = 3"), /append-only/)
+    t.throws(() => db.exec('delete from audit where seq = 3'), /append-only/)
+    db.exec("drop trigger audit_is_not_changed; update audit set who = 'eve' where seq = 3")
+    db.close()
+    await node.start()
+    const broken = await node.cli(['audit', '--verify', '--json'])
+    t.same([broken.code, (broken.json() as Json).brokenAt], [1, 3], 'an edit of the file shows')
   })
 })

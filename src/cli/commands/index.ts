@@ -1,6 +1,7 @@
 /** The command table: all that `shoal` offers. */
 import type { Grammar } from '../parser.ts'
 import type { CommandSpec } from '../spec.ts'
+import { auditCommands } from './audit.ts'
 import { completionCommands } from './completion.ts'
 import { configCommands } from './config.ts'
 import { demoCommands } from './demo.ts'
@@ -24,6 +25,7 @@ export const groups: Grammar['groups'] = {
   releases: { about: 'what is signed' },
   rollout: { about: 'orders and what the fleet does about them' },
   operators: { about: 'people' },
+  tokens: { about: 'what scripts read with' },
   keys: { about: 'keys' },
   service: { about: 'the node as a service of this machine' },
   config: { about: 'settings of the node at home' },
@@ -38,6 +40,7 @@ export const commands: readonly CommandSpec[] = [
   ...lifecycleCommands,
   ...peerCommands,
   ...peopleCommands,
+  ...auditCommands,
   ...recoveryCommands,
   ...logCommands,
   ...configCommands,
