@@ -29,6 +29,7 @@ const parser =
     }
 
 export const parseNodeId = parser<NodeId>(base32, 'node id')
+export const isNodeId = (text: string): text is NodeId => base32.test(text)
 export const parseFleetId = parser<FleetId>(base32, 'fleet id')
 export const parseOrderId = parser<OrderId>(base32, 'order id')
 export const parseDigest = parser<Digest>(hex64, 'digest')

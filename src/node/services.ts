@@ -1,5 +1,6 @@
 /** What the web room sees of the node: the running one, or nothing while there is none. */
 import type { Config, Digest } from '../model/index.ts'
+import { freeBytes } from '../slots/index.ts'
 import type { WebServices } from '../web/index.ts'
 import { advertised, type Home, type Settings } from './home.ts'
 import type { Log } from './log.ts'
@@ -52,6 +53,7 @@ export function webServices(
     audit: runtime.store.audit,
     operatorKeys: operatorKeyFiles(home.paths.operators),
     packages: runtime.packages,
+    freeBytes: () => freeBytes(home.paths.instance),
     servePackage: (req, res, path) => void runtime.packageServer.handle(req, res, path),
     document: (digest: Digest) => runtime.store.document(digest),
     holdingsChanged: () => runtime.saysHoldings(),

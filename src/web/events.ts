@@ -1,88 +1,113 @@
 /**
- * Server-sent events: one event per change of what the API shows. `id` is the number of the change on this node; a client that comes back with
- * `Last-Event-ID` gets what it missed, or `reset` if that is no longer kept.
+ * Server-sent events: what changed in what the API shows, gathered for a quarter of a second. `id` is the number of the last change in it; a client
+ * that comes back with `Last-Event-ID` gets what it missed, or `reset` if that is no longer kept (after a switch too): then it reads anew.
  */
 import { PassThrough } from 'node:stream'
 import type { Context } from 'koa'
+import { ShoalError } from '../model/index.ts'
+import type { Caller } from './callers.ts'
+import { Deltas, type ServerEvent } from './deltas.ts'
+import type { Change } from './event-log.ts'
 import type { WebServices } from './services.ts'
+import type { Sessions } from './sessions/index.ts'
+import type { Views } from './views.ts'
 
-interface FleetEvent {
-  readonly id: number
-  readonly kind: string
-  readonly owner: string
-  readonly name: string
-}
-
-const kept = 1000
-/** ms between comments that keep idle connections alive. */
+/** ms for which changes are gathered. */
+const gatherMs = 250
+/** ms between comments that keep idle connections alive; then it is also asked whether the session still is. */
 const keepAliveMs = 15_000
 /** ms after which a client comes back when the stream ends. */
 const retryMs = 500
 /** Bytes that wait for a client that does not read; then its stream ends, and it comes back when it can. */
 const maxWaitingBytes = 1 << 20
+/** Streams at once: of one session, and of all. One browser needs one, whatever its tabs. */
+const maxPerSession = 12
+const maxStreams = 250
 
-/** What happened lately, for streams that begin or come back. */
-export class EventLog {
-  readonly #events: FleetEvent[] = []
-  readonly #listeners = new Set<(event: FleetEvent) => void>()
-  #last: number
+const textOf = (events: readonly ServerEvent[], id: number): string =>
+  // Only the last one has the id: who is cut off in the middle gets all of them again.
+  `${events.map(e => `event: ${e.event}\ndata: ${JSON.stringify(e.data)}\n`).join('\n')}id: ${id}\n\n`
 
-  /** @param first above every id of an earlier life of the node */
-  constructor(first: number) {
-    this.#last = first
+export class EventStreams {
+  readonly #s: WebServices
+  readonly #sessions: Sessions
+  readonly #deltas: Deltas
+  readonly #streams = new Map<PassThrough, string>()
+  #gathered: Change[] = []
+  #timer: NodeJS.Timeout | null = null
+  #isFollowing = false
+
+  constructor(services: WebServices, views: Views, sessions: Sessions) {
+    this.#s = services
+    this.#sessions = sessions
+    this.#deltas = new Deltas(services, views)
   }
 
-  add(kind: string, owner: string, name: string): void {
-    const event = { id: ++this.#last, kind, owner, name }
-    this.#events.push(event)
-    if (this.#events.length > kept) this.#events.shift()
-    for (const tell of this.#listeners) tell(event)
+  get count(): number {
+    return this.#streams.size
   }
 
-  /** The id of the newest event. */
-  get last(): number {
-    return this.#last
+  /** @throws ShoalError BUSY */
+  open(ctx: Context, caller: Caller): PassThrough {
+    const who = caller.kind === 'session' ? caller.session.hash : ''
+    const own = [...this.#streams.values()].filter(other => other === who).length
+    if (this.#streams.size >= maxStreams || (who !== '' && own >= maxPerSession))
+      throw new ShoalError('BUSY', `${who === '' ? this.#streams.size : own} event streams are open`)
+    this.#follow()
+    const out = new PassThrough()
+    ctx.type = 'text/event-stream'
+    this.#begin(out, ctx.get('last-event-id'))
+    this.#streams.set(out, who)
+    const beat = setInterval(() => this.#beat(out, caller), keepAliveMs)
+    const end = this.#s.onStreamsEnd(() => out.end())
+    out.on('close', () => {
+      clearInterval(beat)
+      this.#streams.delete(out)
+      end()
+    })
+    ctx.res.on('close', () => out.destroy())
+    return out
   }
 
-  /** null: too old, or never given; begin anew. */
-  since(id: number): readonly FleetEvent[] | null {
-    const oldest = this.#events[0]?.id ?? this.#last + 1
-    return !Number.isSafeInteger(id) || id + 1 < oldest || id > this.#last ? null : this.#events.filter(e => e.id > id)
+  /** From the first stream on, for as long as the node is this worker's. */
+  #follow(): void {
+    if (this.#isFollowing) return
+    this.#isFollowing = true
+    this.#s.events.listen(change => {
+      if (this.#streams.size === 0) return
+      this.#gathered.push(change)
+      this.#timer ??= setTimeout(() => this.#tell(), gatherMs)
+    })
   }
 
-  listen(tell: (event: FleetEvent) => void): () => void {
-    this.#listeners.add(tell)
-    return () => this.#listeners.delete(tell)
+  #begin(out: PassThrough, lastId: string): void {
+    const { events } = this.#s
+    // What the others are about to be told, they are told now: nobody hears of it twice.
+    this.#tell()
+    const missed = lastId === '' ? [] : events.since(Number(lastId))
+    // The id stands without an event too: who comes back before the first one misses nothing, and is told `reset` once.
+    if (missed === null) out.write(`id: ${events.last}\nevent: reset\ndata: {}\n\n`)
+    out.write(`retry: ${retryMs}\n${missed?.length === 0 ? `id: ${events.last}\n` : ''}\n`)
+    if (missed !== null && missed.length > 0) out.write(textOf(this.#deltas.of(missed, true), events.last))
   }
-}
 
-/** A fact's kind is its writer's text: what is no plain word could end the line and begin another. */
-const wordOf = (kind: string): string => (/^[\w-]+$/.test(kind) ? kind : 'fact')
+  #tell(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = null
+    const changes = this.#gathered
+    this.#gathered = []
+    if (changes.length === 0 || this.#streams.size === 0) return
+    const events = this.#deltas.of(changes, false)
+    if (events.length === 0) return
+    const text = textOf(events, changes.at(-1)?.id ?? this.#s.events.last)
+    for (const out of this.#streams.keys()) {
+      if (out.writableLength + out.readableLength > maxWaitingBytes) out.destroy()
+      else if (!out.writableEnded) out.write(text)
+    }
+  }
 
-const line = (e: FleetEvent): string =>
-  `id: ${e.id}\nevent: ${wordOf(e.kind)}\ndata: ${JSON.stringify({ owner: e.owner, name: e.name })}\n\n`
-
-export function streamEvents(ctx: Context, s: WebServices): PassThrough {
-  const out = new PassThrough()
-  ctx.type = 'text/event-stream'
-  ctx.set('Cache-Control', 'no-store')
-  const last = ctx.get('last-event-id')
-  const missed = last === '' ? [] : s.events.since(Number(last))
-  // The id stands without an event too: who comes back before the first one misses nothing, and is told `reset` once.
-  if (missed === null) out.write(`id: ${s.events.last}\nevent: reset\ndata: {}\n\n`)
-  out.write(`retry: ${retryMs}\n${missed?.length === 0 ? `id: ${s.events.last}\n` : ''}\n`)
-  for (const event of missed ?? []) out.write(line(event))
-  const stop = s.events.listen(event => {
-    if (out.writableLength + out.readableLength > maxWaitingBytes) out.destroy()
-    else if (!out.writableEnded) out.write(line(event))
-  })
-  const beat = setInterval(() => out.writableEnded || out.write(': alive\n\n'), keepAliveMs)
-  const end = s.onStreamsEnd(() => out.end())
-  out.on('close', () => {
-    clearInterval(beat)
-    stop()
-    end()
-  })
-  ctx.res.on('close', () => out.destroy())
-  return out
+  #beat(out: PassThrough, caller: Caller): void {
+    if (caller.kind === 'session' && this.#sessions.find(caller.secret) === null) out.end()
+    else if (!out.writableEnded) out.write(': alive\n\n')
+  }
 }

@@ -17,10 +17,12 @@ import { readJson } from './body.ts'
 import { dashboardRoutes } from './dashboard-routes.ts'
 import { Documents } from './documents.ts'
 import { Drafts } from './drafts.ts'
-import { streamEvents } from './events.ts'
+import { EventStreams } from './events.ts'
+import type { HttpCounts } from './http-counts.ts'
 import { redeem } from './join.ts'
 import { paged, pageOfNodes } from './lists.ts'
 import { logRoutes } from './log-routes.ts'
+import { metricsRoute } from './metrics.ts'
 import { findNode, findRollout } from './names.ts'
 import { Operators } from './operators.ts'
 import { peopleRoutes } from './people-routes.ts'
@@ -37,16 +39,19 @@ import { Views } from './views.ts'
 export interface Accounts {
   readonly sessions: Sessions
   readonly tokens: Tokens
+  readonly http: HttpCounts
 }
 
-export function routesOf(s: WebServices, { sessions, tokens }: Accounts): readonly Route[] {
+export function routesOf(s: WebServices, { sessions, tokens, http }: Accounts): readonly Route[] {
   const views = new Views(s)
+  const streams = new EventStreams(s, views, sessions)
   return [
     ...dashboardRoutes(s, views),
     ...healthRoutes(s),
+    metricsRoute({ services: s, views, sessions, http, streams }),
     ...sessionRoutes(sessions, () => s.wallNow().getTime()),
     ...peopleRoutes(tokens, () => s.audit),
-    ...readRoutes(s, views),
+    ...readRoutes(s, views, streams),
     ...packageRoutes(s),
     ...logRoutes(s),
     ...signedRoutes(s, views, sessions),
@@ -72,7 +77,7 @@ function healthRoutes(s: WebServices): readonly Route[] {
   ]
 }
 
-function readRoutes(s: WebServices, views: Views): readonly Route[] {
+function readRoutes(s: WebServices, views: Views, streams: EventStreams): readonly Route[] {
   const { replica } = s
   const get = (path: string, handle: Route['handle']): Route => ({ method: 'GET', path: v1 + path, access: 'viewer', handle })
   return [
@@ -111,7 +116,7 @@ function readRoutes(s: WebServices, views: Views): readonly Route[] {
       return { rollouts: items.map(o => views.rollout(o, false)), counts, next }
     }),
     get('rollouts/:id', (_ctx, param) => views.rollout(findRollout(views, param('id')), true)),
-    get('events', ctx => streamEvents(ctx, s)),
+    get('events', (ctx, _param, caller) => streams.open(ctx, caller)),
   ]
 }
 

@@ -9,6 +9,7 @@ import { mayCall } from './access.ts'
 import type { Audit } from './audit.ts'
 import { readBytes } from './body.ts'
 import { bearerOf, type Caller, callerOf, type CallerNeeds } from './callers.ts'
+import type { HttpCounts } from './http-counts.ts'
 import { type Answer, type Idempotency, parseIdempotencyKey } from './idempotency.ts'
 import type { Who } from './listener/index.ts'
 import { requestIdOf } from './request-id.ts'
@@ -20,6 +21,7 @@ export interface RouteNeeds {
   readonly callers: CallerNeeds
   readonly audit: Audit
   readonly idempotency: Idempotency
+  readonly http: HttpCounts
   readonly who: (req: IncomingMessage) => Who
 }
 
@@ -29,6 +31,7 @@ export async function serveRoute(
   params: Readonly<Record<string, string | undefined>>,
   n: RouteNeeds,
 ): Promise<void> {
+  n.http.name(ctx.req, `${route.method} ${route.path}`)
   const who = n.who(ctx.req)
   const caller = callerOf(ctx.req, who, n.callers)
   ctx.request.ip = who.remote

@@ -8,6 +8,7 @@ import { checkHost, memberOf } from './access.ts'
 import { Audit } from './audit.ts'
 import { answerEarly } from './early.ts'
 import { answerErrors } from './errors.ts'
+import { HttpCounts } from './http-counts.ts'
 import { Idempotency } from './idempotency.ts'
 import { hideCookie } from './callers.ts'
 import type { Who } from './listener/index.ts'
@@ -62,14 +63,17 @@ function createKoa(services: WebServices, who: (req: IncomingMessage) => Who): K
   const now = (): number => services.wallNow().getTime()
   const sessions = sessionsOf(services, now)
   const tokens = new Tokens(services.people, keyid => services.replica.fleet.root.people.some(p => p.keyid === keyid), now)
+  const http = new HttpCounts()
   const audit = new Audit(services)
   audit.follow()
   const callers = { localToken: services.localToken, sessions, tokens }
-  const needs = { services, callers, audit, idempotency: new Idempotency(services.people, now), who }
-  for (const route of routesOf(services, { sessions, tokens })) mount(router, route, needs)
-  koa.use((ctx, next) => {
+  const needs = { services, callers, audit, idempotency: new Idempotency(services.people, now), http, who }
+  for (const route of routesOf(services, { sessions, tokens, http })) mount(router, route, needs)
+  koa.use(async (ctx, next) => {
+    const begun = performance.now()
     ctx.set({ ...safeHeaders, 'X-Request-Id': requestIdOf(ctx.req) })
-    return next()
+    await next()
+    http.answered(ctx.req, ctx.status, (performance.now() - begun) / 1000)
   })
   koa.use(answerEarly)
   koa.use(answerErrors(services.log))

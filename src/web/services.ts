@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Address, Config, Digest, Fact, Manifest, NodeId, Running } from '../model/index.ts'
 import type { AuditLog } from './audit.ts'
-import type { EventLog } from './events.ts'
+import type { EventLog } from './event-log.ts'
 import type { AnswerStore } from './idempotency.ts'
 import type { Replica } from '../rollout/index.ts'
 import type { KeyAndCertificate } from '../trust/index.ts'
@@ -85,6 +85,8 @@ export interface WebServices {
   readonly audit: AuditLog
   readonly operatorKeys: OperatorKeyFiles
   readonly packages: PackageFiles
+  /** Where instance/ lies. */
+  readonly freeBytes: () => Promise<number>
   /** Serves packages to peers: the part of the path behind `/_shoal/peer/v1/`. */
   readonly servePackage: (req: IncomingMessage, res: ServerResponse, path: string) => void
   readonly document: (digest: Digest) => string | undefined

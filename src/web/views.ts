@@ -14,7 +14,6 @@ import {
   factKey,
 } from '../model/index.ts'
 import {
-  type Evidence,
   followed,
   type Held,
   isNewer,
@@ -53,6 +52,15 @@ export interface NodeView {
   readonly reason: Reason | null
   readonly bytes: StatusBody['bytes']
   readonly since: string
+}
+
+export interface WaveView {
+  readonly state: 'closed' | 'open' | 'passed'
+  readonly nodes: readonly NodeId[]
+  readonly need: number
+  readonly confirmed: number
+  readonly failed: number
+  readonly missing: number
 }
 
 const noBytes = { fetched: 0, reused: 0, served: 0, sources: 0 }
@@ -186,7 +194,7 @@ export class Views {
       dryRun: order.dryRun,
       state,
       opensWhen: opensWhen(known, evidence, state) + this.#heldText(known, state),
-      waves: this.#waves(known, evidence),
+      waves: this.waves(known, evidence),
     }
     if (!withNodes) return view
     const ids = known.plan?.waves.flatMap(w => w.nodes) ?? []
@@ -206,7 +214,7 @@ export class Views {
       : `; held: ${names.join(', ')}${held.length > names.length ? ` and ${held.length - names.length} more` : ''}`
   }
 
-  #waves(known: KnownOrder, evidence: Evidence): readonly Record<string, unknown>[] {
+  waves(known: KnownOrder, evidence = weigh(known)): readonly WaveView[] {
     return (known.plan?.waves ?? []).map((wave, at) => {
       const t = evidence.tallies[at]
       if (t === undefined) return { state: 'closed', nodes: wave.nodes, need: wave.nodes.length, confirmed: 0, failed: 0, missing: 0 }

@@ -35,6 +35,7 @@ void t.test('a node asked from outside: who may what, and in which words', { tim
   const callers: Record<string, Caller> = {
     nobody,
     token,
+    script: { name: 'script', token: (await post('tokens', { name: 'script' })).json.token },
     viewer: await add('vera', 'viewer'),
     operator: await add('otto', 'operator'),
     admin: await logIn(node, operator, passphrase),
@@ -47,7 +48,7 @@ void t.test('a node asked from outside: who may what, and in which words', { tim
   await t.test('who may call what: every route of the table', async t => {
     const strangers = { anyone: '', bytes: '', 'signs as operator': '', 'signs as admin': '' }
     const isNoPeer = Object.fromEntries(
-      [...Object.keys(strangers), 'viewer', 'person', 'home', 'home or operator', 'home or admin'].map(a => [a, 'NOT_ALLOWED']),
+      [...Object.keys(strangers), 'viewer', 'person', 'home', 'home or operator', 'home or admin', 'admin'].map(a => [a, 'NOT_ALLOWED']),
     )
     /** '' = let through to what the route does; what is not named is NOT_ALLOWED; strangers are asked to log in. */
     const allowed: Record<string, Record<string, string>> = {
@@ -55,7 +56,8 @@ void t.test('a node asked from outside: who may what, and in which words', { tim
       token: { ...strangers, viewer: '', home: '', 'home or operator': '', 'home or admin': '' },
       viewer: { anyone: '', bytes: '', viewer: '', person: '' },
       operator: { anyone: '', bytes: '', viewer: '', person: '', 'home or operator': '', 'signs as operator': '' },
-      admin: { ...strangers, viewer: '', person: '', 'home or operator': '', 'home or admin': '' },
+      admin: { ...strangers, viewer: '', person: '', 'home or operator': '', 'home or admin': '', admin: '' },
+      script: { ...strangers, viewer: '' },
       member: { ...isNoPeer, peer: '' },
       removed: { ...isNoPeer, peer: 'NOT_MEMBER' },
     }
@@ -65,11 +67,16 @@ void t.test('a node asked from outside: who may what, and in which words', { tim
     t.ok(routes.some(r => r.access === 'peer'))
     await changesNothing(t, node, async () => {
       for (const { method, path, access } of routes) {
-        const url = `/_shoal/${path.replace('{/:part}', '').replace(':digest', hex).replace(':id', id52)}`
+        const url = `/_shoal/${path.replace('{/:part}', '').replace(':digest', hex).replace(':id', id52).replace(':name', 'eve')}`
         for (const [name, caller] of Object.entries(callers)) {
           if (path.includes('/self/') && (allowed[name]?.[access] === '' || method === 'GET')) continue // it would stop, restart or leave
           if (path === 'api/v1/session' && method === 'DELETE' && caller.session !== undefined) continue // and this would end the session
-          const asked = ask(node, caller, url, method === 'GET' ? {} : { method, body: {}, headers: { 'x-shoal-digest': hex } })
+          const asked = ask(
+            node,
+            caller,
+            url,
+            method === 'GET' ? {} : { method, body: { envelope: {} }, headers: { 'x-shoal-digest': hex } },
+          )
           if (name === 'look-alike') {
             t.match(await failure(asked), /ECONNRESET|ERR_SSL|EPIPE/, `${name} ${method} ${path}`)
             continue
@@ -223,12 +230,13 @@ void t.test('a node asked from outside: who may what, and in which words', { tim
     const idsOf = (text: string): string[] => [...text.matchAll(/^id: (\d+)$/gm)].map(m => m[1] ?? '')
     const first = await listen('')
     await post('self/rename', { name: 'box-1b' })
-    await until('it is told', async () => first.text().includes('event: node'))
+    await until('it is told', async () => first.text().includes('"box-1b"'))
     first.end()
     const start = idsOf(first.text())[0] ?? ''
     await post('self/rename', { name: 'box-1' })
     const second = await listen(start)
-    await until('what was missed comes', async () => (second.text().match(/event: node/g) ?? []).length === 2)
+    await until('what was missed comes', async () => second.text().includes('"box-1"'))
+    t.notMatch(second.text(), 'event: reset')
     second.end()
     for (const last of ['1', '99999999999999', 'nonsense', '-1', '1e3']) {
       const reset = await listen(last)
