@@ -24,6 +24,7 @@ import { paged, pageOfNodes } from './lists.ts'
 import { logRoutes } from './log-routes.ts'
 import { metricsRoute } from './metrics.ts'
 import { findNode, findRollout } from './names.ts'
+import { openApiOf } from './openapi.ts'
 import { Operators } from './operators.ts'
 import { peopleRoutes } from './people-routes.ts'
 import { takePackage } from './package-upload.ts'
@@ -45,7 +46,7 @@ export interface Accounts {
 export function routesOf(s: WebServices, { sessions, tokens, http }: Accounts): readonly Route[] {
   const views = new Views(s)
   const streams = new EventStreams(s, views, sessions)
-  return [
+  const routes: Route[] = [
     ...dashboardRoutes(s, views),
     ...healthRoutes(s),
     metricsRoute({ services: s, views, sessions, http, streams }),
@@ -57,6 +58,9 @@ export function routesOf(s: WebServices, { sessions, tokens, http }: Accounts): 
     ...signedRoutes(s, views, sessions),
     ...homeRoutes(s, views),
   ]
+  const document = (): unknown => openApiOf(routes, s.running().shoal.version)
+  routes.push({ method: 'GET', path: `${v1}openapi.json`, access: 'anyone', handle: document })
+  return routes
 }
 
 function healthRoutes(s: WebServices): readonly Route[] {

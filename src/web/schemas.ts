@@ -147,9 +147,7 @@ export const schemas = {
   Operators: object({ operators: list(object(operator)) }),
   NewOperator: object({ ...operator, passphrase: text }),
   Tokens: object({
-    tokens: list(
-      object({ id: text, name: text, madeBy: text, madeAt: text, expiresAt: orNull(text), usedAt: orNull(text) }),
-    ),
+    tokens: list(object({ id: text, name: text, madeBy: text, madeAt: text, expiresAt: orNull(text), usedAt: orNull(text) })),
   }),
   NewToken: object({ id: text, name: text, token: text, expiresAt: orNull(text) }),
   Audit: paged(
@@ -174,7 +172,12 @@ export const schemas = {
   MadeOrder: object({ id: text, release: text }),
   MadeInvite: object({ id: text, 'token?': text, expiresAt: text }),
   Package: object({ digest: digest, 'name?': text, 'version?': text, 'size?': integer, 'kind?': text, 'platform?': text }),
-  Draft: object({ order: { type: 'object' }, planText: text, plan: { type: 'object' }, names: { type: 'object', additionalProperties: text } }),
+  Draft: object({
+    order: { type: 'object' },
+    planText: text,
+    plan: { type: 'object' },
+    names: { type: 'object', additionalProperties: text },
+  }),
   Wish: wish,
   OrderBody: { anyOf: [object({ envelope: ref('Envelope'), planText: text }), wish] },
   ReleaseBody: either(object({ packages: list(digest), 'notes?': text })),
