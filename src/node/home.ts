@@ -1,5 +1,6 @@
 /** The files of a home that a worker needs: identity, certificates, configuration. Read once at start; config.json is written whole. */
 import { existsSync, readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import {
   type Config,
@@ -107,6 +108,25 @@ export function advertised(config: Config): readonly string[] {
     .map(i => formatAddress({ host: i.address, port }))
   return own.length > 0 ? own : [formatAddress({ host: '127.0.0.1', port })]
 }
+
+/** Letters, digits and hyphens, in parts: what a certificate can name. */
+const dnsName = /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/
+
+/** All by which people may reach this node, for its web certificate; the best first. */
+export function webHosts(config: Config): readonly string[] {
+  const listen = parseAddress(config.listen).host
+  const named = [
+    ...advertised(config).map(a => parseAddress(a).host),
+    ...(isAny(listen) ? [] : [listen]),
+    ...config.hosts.map(withoutPort),
+    config.name,
+  ]
+  const hosts = [...named, 'localhost', '127.0.0.1', '::1'].map(host => host.toLowerCase())
+  return [...new Set(hosts)].filter(host => isIP(host) !== 0 || dnsName.test(host))
+}
+
+const isAny = (host: string): boolean => host === '0.0.0.0' || host === '::'
+const withoutPort = (host: string): string => (isIP(host) === 0 ? host.replace(/:\d+$/, '') : host)
 
 /** What no update may change: the node's identity and its configuration, as one digest. */
 export function protectedDigest(paths: HomePaths): string {

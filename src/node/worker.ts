@@ -23,7 +23,7 @@ import { readSlotManifest, slotDir, writeDurable } from '../slots/index.ts'
 import { serverNameOf } from '../trust/index.ts'
 import { createWeb, Listener, privatePath, type Web } from '../web/index.ts'
 import { type LoadedApp, loadApp } from './app-runner.ts'
-import { advertised, type Home, protectedDigest, readConfig, readHome, Settings } from './home.ts'
+import { advertised, type Home, protectedDigest, readConfig, readHome, Settings, webHosts } from './home.ts'
 import type { Log } from './log.ts'
 import { NodeRuntime } from './runtime.ts'
 import { Rehearsal } from './self-proof.ts'
@@ -113,8 +113,7 @@ export class Worker {
     this.#init = init
     const { home } = this.#o
     const config = readConfig(home)
-    const hosts = [...new Set([...advertised(config).map(a => parseAddress(a).host), ...config.hosts, 'localhost', '127.0.0.1'])]
-    this.#home = readHome(home, hosts)
+    this.#home = readHome(home, webHosts(config))
     this.#shoal = runningOf(home, init.shoal)
     if (init.app !== null && !init.safe) {
       const isWhole = await mendIfDamaged(this.#home.paths, init.app, init.trial !== null, this.#o.log)

@@ -2,7 +2,10 @@ import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { X509Certificate } from 'node:crypto'
 import t from 'tap'
+import { defaultConfig } from '../../../src/model/index.ts'
+import { webHosts } from '../../../src/node/home.ts'
 import { keptWebCertificate } from '../../../src/node/web-certificate.ts'
+import { makeWebCertificate } from '../../../src/trust/index.ts'
 
 void t.test('a web certificate is made once, and anew when names change or it is damaged', async t => {
   const path = join(t.testdir(), 'web.json')
@@ -32,3 +35,17 @@ void t.test(
     t.match(keptWebCertificate(join(dir, 'web.json'), ['till.local']).cert, 'BEGIN CERTIFICATE')
   },
 )
+
+void t.test('it names all by which people reach the node, and nothing that is no name', async t => {
+  const config = {
+    ...defaultConfig('Shop-7'),
+    listen: '0.0.0.0:8443',
+    advertise: ['10.0.0.7:8443', '[2001:db8::7]:8443', 'Shop7.example:443'],
+    hosts: ['till.lan', 'till.lan:9443', 'no name', '*.evil'],
+  }
+  t.same(webHosts(config), ['10.0.0.7', '2001:db8::7', 'shop7.example', 'till.lan', 'shop-7', 'localhost', '127.0.0.1', '::1'])
+  t.notOk(webHosts({ ...config, name: 'Tills & more' }).some(host => host.includes('&')))
+  const cert = new X509Certificate(makeWebCertificate(webHosts(config)).cert)
+  for (const name of ['till.lan', 'shop-7', 'localhost']) t.equal(cert.checkHost(name), name)
+  for (const ip of ['10.0.0.7', '2001:db8::7', '::1']) t.equal(cert.checkIP(ip), ip)
+})
