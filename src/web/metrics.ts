@@ -167,8 +167,8 @@ function ofProcess(loop: ReturnType<typeof monitorEventLoopDelay>): readonly Fam
     gauge('process_resident_memory_bytes', 'Resident memory of the worker.', process.memoryUsage.rss()),
     gauge('process_start_time_seconds', 'When the worker started, seconds since 1970.', Date.now() / 1000 - process.uptime()),
     gauge('nodejs_eventloop_delay_seconds', 'Delay of the event loop since the last scrape.', [
-      { labels: { quantile: '0.5' }, value: delay(50) },
-      { labels: { quantile: '0.99' }, value: delay(99) },
+      { labels: { percentile: '50' }, value: delay(50) },
+      { labels: { percentile: '99' }, value: delay(99) },
     ]),
   ]
 }
