@@ -180,9 +180,12 @@ function shiftTimes(turn: Turn, ms: number): void {
   if (turn.state.trial !== null) turn.setTrial({ deadlineAt: turn.state.trial.deadlineAt + ms })
 }
 
-/** During `go` the beat does not count: migrating data may keep the event loop busy, and that stage has a deadline. */
+/**
+ * While it loads and during `go` the beat does not count: modules are read in one go, which takes a slow or busy box half a minute, and
+ * migrating data may keep the event loop busy. Both stages have deadlines.
+ */
 const silentAt = (w: Worker): number =>
-  w.stage === 'going' || w.stage === 'leaving' || w.stage === 'killed' ? Infinity : w.beatAt + limits.silentMs
+  w.stage === 'loading' || w.stage === 'going' || w.stage === 'leaving' || w.stage === 'killed' ? Infinity : w.beatAt + limits.silentMs
 
 function checkWorker(turn: Turn, worker: Worker): void {
   const isSilent = silentAt(worker) <= turn.now
