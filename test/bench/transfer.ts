@@ -51,7 +51,7 @@ async function makeFirst(dir: string): Promise<void> {
 }
 
 async function makeSecond(from: string, dir: string): Promise<void> {
-  cpSync(from, dir, { recursive: true })
+  cpSync(from, dir, { recursive: true, preserveTimestamps: true })
   for (let n = 0; n < 20; n++) appendFileSync(join(dir, 'lib', `small-${n}.js`), `export const added${n} = ${n}\n`)
   for (let n = 20; n < 25; n++) rmSync(join(dir, 'lib', `small-${n}.js`))
   for (let n = 100; n < 110; n++) writeFileSync(join(dir, 'lib', `small-${n}.js`), `export const fresh = ${n}\n`.repeat(20))
@@ -81,27 +81,21 @@ async function deploy(nodes: readonly TestNode[], zip: string, version: string):
   const done = first.cli(['rollout', 'start', `bench@${version}`, '--operator', operator, '--soak', '0s', '--wait', '--json'], {
     timeoutMs: 400_000,
   })
+  // A node forgets what it fetched when its worker changes: so its status is looked at all the time.
+  const fetched = new Map<string, number>()
   let holdMs = NaN
   while (Number.isNaN(holdMs) && performance.now() - begun < 300_000) {
+    const seen = await ask(first, tokenOf(first), 'nodes').catch(() => null)
+    for (const { id, self, bytes } of (seen?.json?.nodes ?? []) as Json[])
+      if (!self) fetched.set(id, Math.max(fetched.get(id) ?? 0, bytes.fetched))
     const list = await ask(first, tokenOf(first), 'releases').catch(() => null)
     const found = (list?.json?.releases as Json[] | undefined)?.find(r => r.version === version)
-    if (found?.nodes === nodes.length) holdMs = performance.now() - begun
+    if (found?.nodes === nodes.length && [...fetched.values()].every(bytes => bytes > 0)) holdMs = performance.now() - begun
     else await sleep(50)
   }
   const initiator = sentBy(first) - before
   await must(done)
-  // Each node tells its own: what others know of it may be a moment old.
-  const own = await Promise.all(
-    nodes.map(async node => (await ask(node, tokenOf(node), 'nodes/self')).json.bytes as { fetched: number; served: number }),
-  )
-  const fetched = own.slice(1).map(b => b.fetched)
-  return {
-    release: version,
-    sizeBytes: statSync(zip).size,
-    initiator,
-    perNode: fetched,
-    holdMs,
-  }
+  return { release: version, sizeBytes: statSync(zip).size, initiator, perNode: [...fetched.values()], holdMs }
 }
 
 /** Bytes that rsync says it sent and received for the same change of the same tree; null: no rsync here. */

@@ -96,7 +96,7 @@ function asking(node: TestNode): () => Promise<{ versions: string[]; failures: s
 
 const socketTo = (node: TestNode): WebSocket => new WebSocket(`wss://127.0.0.1:${node.port}/`, { rejectUnauthorized: false })
 
-void t.test('exclusive: every state of a connection, streams, WebSockets, tickets', { timeout: 120_000 }, async t => {
+void t.test('exclusive: every state of a connection, streams, WebSockets, tickets', { timeout: 280_000 }, async t => {
   const fleet = await new TestFleet(t).found(1)
   const node = fleet.first
   const apps = join(fleet.dir, 'apps')
@@ -194,7 +194,7 @@ function ticketOf(t: Test, node: TestNode): Promise<Buffer> {
   return once(socket, 'session').then(([session]) => session as Buffer)
 }
 
-void t.test('overlap: both at once, there and back', { timeout: 180_000 }, async t => {
+void t.test('overlap: both at once, there and back', { timeout: 280_000 }, async t => {
   const fleet = await new TestFleet(t).found(2)
   const [first, node] = [fleet.first, fleet.node(1)]
   const apps = join(fleet.dir, 'apps')
