@@ -3,7 +3,7 @@
  * stop. `npm run test:wine`; `-- --short` leaves out going back and the kill. Skipped with a line where there is no wine.
  * What wine cannot show: folders renamed while a file in them is open, junctions, access lists, virus scanners.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:https'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -63,6 +63,8 @@ const deploy = (want = 0): Promise<WineRun> =>
 void t.test('a node as Windows programs', { skip: noWine ?? false, timeout: 600_000 }, async t => {
   boot()
   shutDown()
+  rmSync(top, { recursive: true, force: true })
+  mkdirSync(top)
   installProgram(join(top, 'program'))
   t.teardown(shutDown)
   await shoal(['init', '--name', 'box', '--listen', '127.0.0.1:0', '--operator', 'anna', '--json'])
