@@ -7,6 +7,7 @@ import {
   Fields,
   type FleetId,
   type KeyId,
+  maxRootText,
   type NodeId,
   parseFleetId,
   parseKeyId,
@@ -29,6 +30,8 @@ export interface FleetAnswer {
   readonly caPin: string
   readonly self: { readonly id: NodeId; readonly addresses: readonly string[] }
   readonly redeems: boolean
+  /** Who lets others in; null: the node is of a version that does not tell. */
+  readonly redeemers: readonly NodeId[] | null
   readonly people: readonly PersonAnswer[]
 }
 
@@ -47,11 +50,12 @@ export function parseFleet(value: unknown): FleetAnswer {
   return {
     fleet: f.get('fleet', parseFleetId),
     name: f.string('name', 64),
-    root: f.string('root', 20_000),
+    root: f.string('root', maxRootText),
     generation: f.integer('generation'),
     caPin: f.string('caPin', 64),
     self: { id: self.get('id', parseNodeId), addresses: self.list('addresses', text(300), 64) },
     redeems: f.boolean('redeems'),
+    redeemers: f.has('redeemers') ? f.list('redeemers', parseNodeId, 20_000) : null,
     people: f.list('people', person),
   }
 }

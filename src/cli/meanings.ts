@@ -42,6 +42,7 @@ export const meanings: Partial<Readonly<Record<Code, string>>> = {
   TOKEN_PIN_MISMATCH: 'At the token’s address another CA answers than the token pins.',
   NOT_MEMBER: 'The node was removed, left, or was never let in.',
   JOIN_UNREACHABLE: 'The node that redeems the token did not answer at any of the token’s addresses.',
+  LAST_REDEEMER: 'No node would be left that lets others in.',
   LAST_ADMIN: 'The change would leave the fleet without an admin.',
   NOT_A_ZIP: 'The file does not have a zip’s form: it is cut, or something else.',
   PACKAGE_REJECTED: 'The zip breaks a rule for packages: nothing of it was written.',

@@ -63,6 +63,7 @@ function readOrRefuse(path: string): string {
 
 function keyAtHome(context: Context, args: Args): string {
   const folder = context.paths.operators
+  if (!existsSync(folder)) context.requireNode()
   const names = existsSync(folder)
     ? readdirSync(folder)
         .filter(name => name.endsWith('.json'))

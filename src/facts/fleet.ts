@@ -3,7 +3,7 @@
  * it has a greater generation than every removal of it, and it did not leave. One node's opinion never removes another.
  */
 import { type Fact, type NodeBody, type NodeId, parseJson, parseNodeBody, parseNodeId, ShoalError } from '../model/index.ts'
-import { inviteOf, parseAdmission, trustNextRoot, type TrustedRoot } from '../trust/index.ts'
+import { inviteOf, parseAdmission, readTrustedRoot, trustNextRoot, type TrustedRoot } from '../trust/index.ts'
 
 export interface Member {
   readonly id: NodeId
@@ -13,6 +13,8 @@ export interface Member {
   readonly generation: number
   readonly invite: string
   readonly redeemer: NodeId
+  /** It was given the CA's key: the founder, and who came by an invite that says so. */
+  readonly mayInvite: boolean
 }
 
 export class FleetView {
@@ -23,6 +25,7 @@ export class FleetView {
   readonly #nodes = new Map<NodeId, NodeBody>()
   #believed: ReadonlySet<string> = new Set()
   #generation = 0
+  #settled = 0
 
   constructor(root: TrustedRoot) {
     this.#root = root
@@ -36,6 +39,27 @@ export class FleetView {
   /** The text of a root version that was accepted. */
   rootText(version: number): string | undefined {
     return this.#roots.get(version)
+  }
+
+  /** A root version that was accepted. */
+  rootAt(version: number): TrustedRoot | undefined {
+    const text = this.#roots.get(version)
+    if (text === undefined || version === this.#root.version) return text === undefined ? undefined : this.#root
+    return readTrustedRoot(text, this.#root.fleet)
+  }
+
+  /** Highest version of the root that has stood for so long that nobody who is no admin any more may sign another in its place. */
+  get settled(): number {
+    return this.#settled
+  }
+
+  settle(version: number): void {
+    this.#settled = Math.max(this.#settled, Math.min(version, this.#root.version))
+  }
+
+  /** Forgets all but the roots: what is known is judged, and applied, once more. The next document is still above all that ever were. */
+  startAgain(): void {
+    for (const known of [this.#admitted, this.#removed, this.#nodes]) known.clear()
   }
 
   /** Highest generation of all that operators signed; the next document takes one more. */
@@ -100,9 +124,19 @@ export class FleetView {
   #takeRoot(fact: Fact): void {
     // Of an earlier version only the text is kept: who joins is given the chain from the first one on.
     if (fact.version <= this.#root.version && !this.#roots.has(fact.version)) this.#roots.set(fact.version, fact.body)
+    if (fact.version <= this.#root.version && this.#roots.get(fact.version) !== fact.body) this.#goBackTo(fact.version - 1)
     if (fact.version !== this.#root.version + 1) return
     this.#root = trustNextRoot(fact.body, this.#root)
     this.#roots.set(fact.version, fact.body)
+  }
+
+  /** Another root counts in the place of the next one. */
+  #goBackTo(version: number): void {
+    const root = this.rootAt(version)
+    if (root === undefined) throw new ShoalError('BAD_ROOT', `root ${version + 1}: version ${version} is not known here`)
+    for (let gone = this.#root.version; gone > version; gone--) this.#roots.delete(gone)
+    this.#root = root
+    this.#settled = Math.min(this.#settled, version)
   }
 
   #takeMember(fact: Fact): void {
@@ -118,6 +152,7 @@ export class FleetView {
       generation: invite.generation,
       invite: invite.id,
       redeemer: invite.redeemer,
+      mayInvite: invite.canInvite || invite.redeemer === admission.node,
     })
   }
 

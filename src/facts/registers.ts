@@ -9,7 +9,8 @@ import { bucketCount } from './limits.ts'
 
 /** Is a fact good? `wait`: its writer is not known yet; it is dropped and asked for again after the next `member` or `root`. */
 export type Verdict =
-  | { readonly v: 'accept' }
+  /** `replaces`: it counts in the place of another that is held under the same version. */
+  | { readonly v: 'accept'; readonly replaces?: true }
   | { readonly v: 'reject'; readonly code: Code; readonly message: string }
   | { readonly v: 'wait' }
 
@@ -112,7 +113,8 @@ export class Registers {
     return fact.body === held.fact.body ? 'known' : 'conflict'
   }
 
-  merge(fact: Fact): Standing {
+  /** @param replaces the judge decided that it counts, and not the one that conflicts */
+  merge(fact: Fact, replaces = false): Standing {
     const standing = this.compare(fact)
     if (standing !== 'new' && standing !== 'conflict') return standing
     const { id, bucket, high, low } = this.#hash(fact)
@@ -123,7 +125,7 @@ export class Registers {
       this.#insert({ key, bucket, fact, entry, high })
       return standing
     }
-    if (standing === 'conflict' && !isKeptOver(low, fact, held)) return standing
+    if (standing === 'conflict' && !replaces && !isKeptOver(low, fact, held)) return standing
     this.#count(held, -1)
     Object.assign(held, { fact, entry, high })
     this.#count(held, 1)
@@ -177,10 +179,20 @@ export class Registers {
     return this.#byKey.get(key)?.entry
   }
 
-  /** Would the fact behind another replica's entry change this one? */
+  /** Would the fact behind another replica's entry change this one? Of what is contested only the facts themselves tell. */
   lacks(entry: Entry): boolean {
     const held = this.#byId.get(entry.id)?.entry
-    return held === undefined || isNewerEntry(entry, held)
+    return held === undefined || isNewerEntry(entry, held) || this.#isContested(entry, held)
+  }
+
+  /** Would the fact behind this replica's own entry change the other? */
+  mayTell(own: Entry, theirs: Entry | undefined): boolean {
+    return theirs === undefined || isNewerEntry(own, theirs) || this.#isContested(own, theirs)
+  }
+
+  /** Two that the judge decides between, not their hashes. */
+  #isContested(a: Entry, b: Entry): boolean {
+    return a.e === b.e && a.v === b.v && a.h !== b.h && this.#byId.get(a.id)?.fact.kind === 'root'
   }
 
   #insert(register: Register): void {

@@ -26,10 +26,14 @@ import {
 } from '../model/index.ts'
 import {
   type Admission,
+  compareRoots,
   inviteOf,
+  isBuiltOn,
   parseAdmission,
+  readTrustedRoot,
   retiredKeys,
   sha256,
+  signersOf,
   type SigningKeys,
   signingKeys,
   type TrustedRoot,
@@ -139,11 +143,41 @@ const bodyOf = (fact: Fact): unknown => parseJson(fact.body, fact.kind)
 const root: Rule = (fact, fleet) => {
   mustBe('root.owner', fact.owner, fleet.root.fleet)
   mustBe('root.name', fact.name, String(fact.version))
+  mustBe('root.epoch', fact.epoch, 0)
   if (fact.version > fleet.root.version + 1) return wait
-  if (fact.version === fleet.root.version + 1) trustNextRoot(fact.body, fleet.root)
-  else mustBe('root', fact.body, fleet.rootText(fact.version) ?? '')
+  if (fact.body === fleet.rootText(fact.version)) return accept
+  const before = fleet.rootAt(fact.version - 1)
+  if (fact.version === fleet.root.version + 1) return isOfOtherBranch(fact, fleet.root) ? wait : nextRoot(fact, fleet)
+  if (before === undefined) return fail('BAD_SIGNATURE', `root ${fact.version}: is not the one of fleet ${fleet.root.fleet}`)
+  return isOfOtherBranch(fact, before) ? wait : rivalRoot(fact, before, fleet)
+}
+
+/** Built on another root of the version before: that one is judged first. */
+const isOfOtherBranch = (fact: Fact, before: TrustedRoot): boolean =>
+  before.version > 0 && !isBuiltOn(readTrustedRoot(fact.body, before.fleet), before)
+
+function nextRoot(fact: Fact, fleet: FleetView): Verdict {
+  trustNextRoot(fact.body, fleet.root)
   return accept
 }
+
+/**
+ * Two roots of one version: one of them counts everywhere (trust/root-order.ts), and what was built on the other is judged again. But who is
+ * no admin any more, or has an old key, must not sign the past anew: what has stood for a day stands, unless an admin of now says otherwise.
+ */
+function rivalRoot(fact: Fact, before: TrustedRoot, fleet: FleetView): Verdict {
+  const rival = trustNextRoot(fact.body, before)
+  const held = fleet.rootAt(fact.version)
+  if (held === undefined) return fail('BAD_SIGNATURE', `root ${fact.version}: version ${fact.version} is not known here`)
+  const which = `root ${fact.version}: two were signed; ${rival.id.slice(0, 12)} (${namesOf(rival)}) does not count`
+  if (compareRoots(held, rival, before) <= 0) throw new ShoalError('CONFLICT', `${which}, ${held.id.slice(0, 12)} (${namesOf(held)}) does`)
+  const isByAdmin = signersOf(fact.body, before).some(id => fleet.root.admins.includes(id))
+  if (fact.version <= fleet.settled && !isByAdmin)
+    throw new ShoalError('CONFLICT', `${which}: signed by nobody who is an admin now, and ${held.id.slice(0, 12)} has stood for long`)
+  return { v: 'accept', replaces: true }
+}
+
+const namesOf = (root: TrustedRoot): string => root.people.map(p => p.name).join(', ')
 
 /** Written by the node that redeemed the invite. A removed redeemer's admissions count only by invites from before its removal. */
 const member: Rule = (fact, fleet) => {

@@ -95,6 +95,11 @@ export const codes = {
   TOKEN_PIN_MISMATCH: entry(1, 403, 'Somebody else answers at that address: nothing was told to it. Check the address.'),
   NOT_MEMBER: entry(1, 403, 'The node is not, or no longer, a member: it needs a new invite.'),
   JOIN_UNREACHABLE: entry(3, 503, 'None of the token’s addresses answers; check that the node runs and the network.'),
+  LAST_REDEEMER: entry(
+    1,
+    409,
+    'Have another node let others in first: `shoal keys restore --key recovery-kit.json` there, then `shoal restart`. --force goes all the same.',
+  ),
   LAST_ADMIN: entry(1, 409, 'Make another admin first.'),
 
   // Packages and releases.

@@ -2,7 +2,7 @@
  * A fact: one signed, versioned register with a single writer. All that is replicated is facts (DESIGN section 8).
  * Unknown kinds are carried as opaque bytes, so that an old node relays for new ones.
  */
-import { maxFactBody } from './limits.ts'
+import { maxFactBody, maxRootText } from './limits.ts'
 import { Fields } from './parse.ts'
 
 export interface Fact {
@@ -27,15 +27,19 @@ export const factKey = (f: Pick<Fact, 'kind' | 'owner' | 'name'>): FactKey => `$
 export const factMessage = (f: Omit<Fact, 'sig'>): string =>
   JSON.stringify(['shoal-fact-v1', f.kind, f.owner, f.name, f.epoch, f.version, f.body])
 
+/** Characters of the body of a fact of this kind. */
+export const maxBodyOf = (kind: string): number => (kind === 'root' ? maxRootText : maxFactBody)
+
 export function parseFact(value: unknown, where = 'fact'): Fact {
   const f = new Fields(value, where)
+  const kind = f.string('kind', 32)
   return {
-    kind: f.string('kind', 32),
+    kind,
     owner: f.string('owner', 64),
     name: f.string('name', 160),
     epoch: f.integer('epoch'),
     version: f.integer('version'),
-    body: f.string('body', maxFactBody),
+    body: f.string('body', maxBodyOf(kind)),
     sig: f.string('sig', 200),
   }
 }

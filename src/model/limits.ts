@@ -2,8 +2,10 @@
 
 /** Port of a node that was told none. */
 export const defaultPort = 8443
-/** Characters of one fact's body. Roots and members carry whole envelopes; everything else is far smaller. */
+/** Characters of one fact's body. Members carry whole envelopes; everything else is far smaller. */
 export const maxFactBody = 16_384
+/** Characters of a root: some 500 people, or 200 with many who were removed; escaped in a frame it stays below the 256 KiB of one. */
+export const maxRootText = 196_608
 /** Facts of one writer; receipts and outcomes are kept as long as their orders. */
 export const maxFactsPerOwner = 4096
 /** Bytes of a signed document that is pulled by digest; a plan of 10,000 nodes is 0.6 MB. */

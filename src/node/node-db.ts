@@ -7,7 +7,7 @@ import { renameSync, rmSync } from 'node:fs'
 import { codeOf, type Fact, factKey, type FleetId, messageOf, ShoalError, systemCodeOf } from '../model/index.ts'
 import type { FactStore } from '../rollout/index.ts'
 import { NodeStore } from '../store/index.ts'
-import { trustChain } from '../trust/index.ts'
+import { storedChain, trustChain } from '../trust/index.ts'
 import type { Log } from './log.ts'
 
 export interface OpenedStore {
@@ -63,7 +63,7 @@ function hasRoots(store: NodeStore, fleet: FleetId): boolean {
   const texts = store.factsOf('root').map(f => f.body)
   if (texts.length === 0) return false
   try {
-    trustChain(texts, fleet)
+    trustChain(storedChain(texts, fleet), fleet)
     return true
   } catch (cause) {
     throw new ShoalError('DB_DAMAGED', `node.db: ${messageOf(cause)}`, { cause })

@@ -17,3 +17,8 @@ export const lateWitnessMs = 1500
 export const keepAgesMs = 60_000
 /** ms that progress is held back, so that a transfer is not a fact per segment. */
 export const progressIntervalMs = 500
+/**
+ * Time that a root stands before nobody but an admin of now may sign another in its place: two admins who change it at once, while the network
+ * is cut, find together within it; who was removed has no longer to sign the past anew.
+ */
+export const rootSettledMs = 86_400_000

@@ -3,10 +3,11 @@
  * facts, each version once, and keeps everything in the store. It decides nothing.
  */
 import { FleetView, fleetJudge, type Judge, Registers, type Verdict } from '../facts/index.ts'
-import { type Digest, type Fact, factKey, messageOf, type NodeId, parsePlan, parseJson, type Plan } from '../model/index.ts'
-import { type TrustedRoot, trustChain, unknownRoot } from '../trust/index.ts'
+import { type Digest, type Fact, factKey, messageOf, type NodeId, parseJson, parseOrderId, parsePlan, type Plan } from '../model/index.ts'
+import { storedChain, type TrustedRoot, trustChain, unknownRoot } from '../trust/index.ts'
 import { OrderBook, pastOrders } from './core/index.ts'
 import { Holds } from './holds.ts'
+import { RootAges } from './root-ages.ts'
 
 /** What the replica needs of the store. */
 export interface FactStore {
@@ -29,29 +30,32 @@ export interface ReplicaOptions {
 }
 
 /** Orders of one kind that are kept whole, however old; of older ones see core/past.ts. What operators signed is always kept. */
-const keptOrders = 50
+export const keptOrders = 50
 const evidenceKinds = new Set(['preflight', 'outcome', 'receipt'])
 
 const first = ['root', 'member', 'removal', 'node']
 const rank = (f: Fact): number => (first.includes(f.kind) ? first.indexOf(f.kind) : first.length)
+const inOrder = (a: Fact, b: Fact): number => rank(a) - rank(b) || a.version - b.version
 
 export class Replica {
   readonly registers = new Registers()
-  readonly book = new OrderBook()
+  #book = new OrderBook()
   readonly fleet: FleetView
   readonly judge: Judge
   readonly #options: ReplicaOptions
   readonly holds: Holds
   readonly #ages = new Map<string, { readonly before: number; readonly since: number }>()
+  readonly #rootAges: RootAges
   readonly #past = new Set<string>()
   #epoch: number
 
   constructor(options: ReplicaOptions, fleetId: TrustedRoot['fleet']) {
     this.#options = options
     this.#epoch = options.epoch
-    const facts = options.store.facts().toSorted((a, b) => rank(a) - rank(b) || a.version - b.version)
-    const roots = facts.filter(f => f.kind === 'root')
-    const texts = roots.map(f => f.body)
+    const stored = options.store.facts().toSorted(inOrder)
+    const roots = stored.filter(f => f.kind === 'root').map(f => f.body)
+    const texts = storedChain(roots, fleetId)
+    const facts = stored.filter(f => f.kind !== 'root' || texts.includes(f.body))
     // None: this node lost its memory. The chain is then believed from version 1 on, which the fleet's id pins.
     this.fleet = new FleetView(texts.length === 0 ? unknownRoot(fleetId) : trustChain(texts, fleetId))
     const judge = fleetJudge(this.fleet)
@@ -60,13 +64,19 @@ export class Replica {
       if (this.#isForgotten(fact))
         return { v: 'reject', code: 'ORDER_CLOSED', message: `${fact.kind} of ${fact.name.slice(0, 52)}: the order is long past` }
       const verdict = judge(fact, registers)
-      if (verdict.v === 'accept' && registers.compare(fact) === 'new') this.fleet.apply(fact)
+      if (verdict.v === 'accept' && (verdict.replaces === true || registers.compare(fact) === 'new')) this.fleet.apply(fact)
+      if (verdict.v === 'accept' && verdict.replaces === true) this.#judgeAgain(judge)
       return verdict
     }
     this.holds = new Holds(this.registers, key => this.ageOf(key))
     for (const fact of facts) this.#load(fact)
     for (const digest of this.book.missingPlans()) this.#loadPlan(digest)
     this.forgetOldEvidence()
+    this.#rootAges = new RootAges(this.fleet, options.store, options.now)
+  }
+
+  get book(): OrderBook {
+    return this.#book
   }
 
   get self(): NodeId {
@@ -90,6 +100,35 @@ export class Replica {
       if (fact.kind === 'order') this.#loadPlan(this.book.order(fact.name, 0)?.order.plan)
     }
     if (facts.some(f => f.kind === 'order')) this.forgetOldEvidence()
+    if (facts.some(f => f.kind === 'root')) this.#rootAges.look()
+  }
+
+  /**
+   * Another root counts in the place of one that was trusted: what does not stand by it goes, from the disk first, so that a crash in between
+   * leaves less and never both.
+   */
+  #judgeAgain(judge: Judge): void {
+    const { fleet, registers } = this
+    const book = new OrderBook()
+    this.#book = book
+    fleet.startAgain()
+    const stands = (fact: Fact): boolean =>
+      fact.kind === 'root' ? fact.version <= fleet.root.version : judge(fact, registers).v === 'accept'
+    let open = registers.all().toSorted(inOrder)
+    for (let before = -1; before !== open.length; ) {
+      before = open.length
+      open = open.filter(fact => {
+        if (!stands(fact)) return true
+        if (fact.kind !== 'root') fleet.apply(fact)
+        book.take(fact)
+        return false
+      })
+    }
+    const gone = new Set(open)
+    this.#options.store.forgetFacts(open)
+    registers.forget(fact => gone.has(fact))
+    for (const id of this.#past) book.forget(parseOrderId(id))
+    for (const digest of book.missingPlans()) this.#loadPlan(digest)
   }
 
   /** What nodes said about orders that decide nothing any more goes; all replicas that know the same forget the same. */
@@ -130,6 +169,7 @@ export class Replica {
   /** Writes the ages down, for the next start. */
   keepAges(): void {
     for (const id of this.#ages.keys()) this.#options.store.remember(`age ${id}`, String(Math.round(this.ageOf(id))))
+    this.#rootAges.keep()
   }
 
   orders(): ReturnType<OrderBook['orders']> {

@@ -11,6 +11,7 @@ import {
   Fields,
   type FleetId,
   type KeyId,
+  maxRootText,
   parseDigest,
   parseDisplayName,
   parseFleetId,
@@ -25,7 +26,15 @@ import { keyIdOf, type Signer } from './keys.ts'
 
 const never = '9999-12-31T23:59:59Z'
 const tufRoles = ['root', 'timestamp', 'snapshot', 'targets'] as const
-const maxRootBytes = 16_384
+/** Of what was signed, not of the text: whoever relays a root might add a space, or a signature. */
+const signedDigest = (signed: Root): Digest => {
+  let digest = ''
+  new Metadata(signed).sign(bytes => {
+    digest = createHash('sha256').update(bytes).digest('hex')
+    return new Signature({ keyID: '', sig: '' })
+  })
+  return parseDigest(digest)
+}
 
 export const roles = ['viewer', 'operator', 'admin'] as const
 export type Role = (typeof roles)[number]
@@ -51,12 +60,20 @@ export interface RetiredPerson {
   readonly keeps: readonly Digest[]
 }
 
-/** Documents of one removed operator that a root can name within its size. */
-export const maxKept = 60
+/** Documents of one removed operator that a root may name. */
+const maxKept = 1000
+const maxPeople = 500
+const maxRetired = 1000
 
 /** What a verified root says. `text` is its exact bytes. */
 export interface TrustedRoot {
   readonly version: number
+  /** SHA-256 of what was signed, in TUF's canonical form. */
+  readonly id: Digest
+  /** Id of the version before; null: signed by an earlier Shoal, which named none. */
+  readonly previous: Digest | null
+  /** Keys that may sign the next version, the recovery kit's among them. */
+  readonly admins: readonly KeyId[]
   readonly fleet: FleetId
   readonly fleetName: string
   readonly people: readonly Person[]
@@ -70,6 +87,8 @@ export interface TrustedRoot {
 
 export interface RootContent {
   readonly version: number
+  /** Id of the version before: without it the root would fit any other of that version too. */
+  readonly previous?: Digest | null
   readonly fleetName: string
   readonly people: readonly Person[]
   readonly retired?: readonly RetiredPerson[]
@@ -98,6 +117,7 @@ export function makeRoot(content: RootContent, signers: readonly Signer[]): stri
     keys,
     roles: Object.fromEntries(tufRoles.map(role => [role, { keyids, threshold: 1 }])),
     'x-shoal': {
+      ...(content.previous == null ? {} : { previous: content.previous }),
       name: content.fleetName,
       ca: content.caPin,
       people: content.people.map(({ name, role, keyid }) => ({ name, role, keyid })),
@@ -128,6 +148,9 @@ export function trustFirstRoot(text: string, pinned: FleetId): TrustedRoot {
 /** What a node that knows nothing but its fleet's id trusts: the root that has this id as its hash is the next one. */
 export const unknownRoot = (fleet: FleetId): TrustedRoot => ({
   version: 0,
+  id: parseDigest('0'.repeat(64)),
+  previous: null,
+  admins: [],
   fleet,
   fleetName: 'unknown',
   people: [],
@@ -146,7 +169,55 @@ export function trustNextRoot(text: string, trusted: TrustedRoot): TrustedRoot {
   }
   verifySigned(readRoot(trusted.text), metadata)
   verifySigned(metadata, metadata)
-  return viewOf(metadata, trusted.fleet, text)
+  const next = viewOf(metadata, trusted.fleet, text)
+  if (!isBuiltOn(next, trusted))
+    throw new ShoalError(
+      'BAD_ROOT',
+      `root ${next.version}: built on ${next.previous ?? ''}, version ${trusted.version} here is ${trusted.id}`,
+    )
+  return next
+}
+
+/** false: it names another root as the one before. */
+export const isBuiltOn = (next: Pick<TrustedRoot, 'previous'>, before: TrustedRoot): boolean =>
+  next.previous === null || next.previous === before.id
+
+/** What a root says, whoever signed it: of a text that was verified before, or is verified later. @throws ShoalError BAD_ROOT */
+export const readTrustedRoot = (text: string, fleet: FleetId): TrustedRoot => viewOf(readRoot(text), fleet, text)
+
+/** Keys that may sign the next root: the recovery kit's first, then people by how long they are there. */
+export const adminsByRank = ({ admins, people }: TrustedRoot): readonly KeyId[] => [
+  ...admins.filter(id => !people.some(p => p.keyid === id)),
+  ...people.map(p => p.keyid).filter(id => admins.includes(id)),
+]
+
+/** Admins of `before`, by their rank in it, whose signature a root carries. */
+export function signersOf(text: string, before: TrustedRoot): readonly KeyId[] {
+  const metadata = readRoot(text)
+  const { keys } = readRoot(before.text).signed
+  return adminsByRank(before).filter(id => hasSigned(metadata, keys[id]))
+}
+
+function hasSigned(metadata: Metadata<Root>, key: Key | undefined): boolean {
+  try {
+    key?.verifySignature(metadata)
+    return key !== undefined
+  } catch {
+    return false // What the library throws for a signature that is missing, or not good.
+  }
+}
+
+/**
+ * The chain as it was stored, version 1 first. A crash may have left the tail of one that lost against another: it is cut off.
+ * @throws ShoalError BAD_ROOT, OTHER_FLEET
+ */
+export function storedChain(texts: readonly string[], fleet: FleetId): readonly string[] {
+  const roots = texts.map(text => readTrustedRoot(text, fleet))
+  const foreign = roots.findIndex((next, at) => {
+    const before = roots[at - 1]
+    return before !== undefined && !isBuiltOn(next, before)
+  })
+  return foreign === -1 ? texts : texts.slice(0, foreign)
 }
 
 /** Verifies a whole chain, version 1 first. */
@@ -158,7 +229,7 @@ export function trustChain(texts: readonly string[], pinned: FleetId): TrustedRo
 
 function readRoot(text: string): Metadata<Root> {
   try {
-    const metadata = Metadata.fromJSON(MetadataKind.Root, parseJson(text, 'root', maxRootBytes) as never)
+    const metadata = Metadata.fromJSON(MetadataKind.Root, parseJson(text, 'root', maxRootText) as never)
     checkKeyIds(metadata.signed)
     return metadata
   } catch (cause) {
@@ -205,10 +276,13 @@ function viewOf(metadata: Metadata<Root>, fleet: FleetId, text: string): Trusted
   }
   return {
     version: metadata.signed.version,
+    id: signedDigest(metadata.signed),
+    previous: x.maybe('previous', parseDigest, null),
+    admins: (metadata.signed.roles['root']?.keyIDs ?? []).map(id => parseKeyId(id, 'root.roles')),
     fleet,
     fleetName: x.get('name', parseDisplayName),
-    people: x.list('people', person, 200),
-    retired: x.has('retired') ? x.list('retired', retiredPerson, 200) : [],
+    people: x.list('people', person, maxPeople),
+    retired: x.has('retired') ? x.list('retired', retiredPerson, maxRetired) : [],
     caPin: x.get('ca', parseDigest),
     thresholds: { release: thresholds.integer('release', 1, 16), order: thresholds.integer('order', 1, 16) },
     text,

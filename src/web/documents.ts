@@ -11,8 +11,9 @@ import {
   factKey,
   Fields,
   maxDocumentBytes,
-  maxFactBody,
+  maxBodyOf,
   maxGenerationJump,
+  maxRootText,
   type Order,
   type OrderId,
   parseControl,
@@ -30,7 +31,7 @@ import {
   ShoalError,
 } from '../model/index.ts'
 import type { RolloutState } from '../rollout/index.ts'
-import { requireOneTimeKey, sha256, signingKeys, trustNextRoot, verifyDocument } from '../trust/index.ts'
+import { isBuiltOn, readTrustedRoot, requireOneTimeKey, sha256, signingKeys, trustNextRoot, verifyDocument } from '../trust/index.ts'
 import { findNode, findRollout } from './names.ts'
 import type { WebServices } from './services.ts'
 import type { Views } from './views.ts'
@@ -175,11 +176,20 @@ export class Documents {
     return { isNew: held === undefined, id, expiresAt }
   }
 
-  /** @throws ShoalError BAD_ROOT */
+  /** @throws ShoalError BAD_ROOT, CONFLICT */
   root(f: Fields): { readonly isNew: boolean; readonly version: number } {
     const { fleet } = this.#s.replica
-    const text = f.string('root', 16_384)
+    const text = f.string('root', maxRootText)
     if (text === fleet.root.text) return { isNew: false, version: fleet.root.version }
+    const posted = readTrustedRoot(text, fleet.root.fleet)
+    // Whoever signed it did not see what somebody else changed meanwhile.
+    if (posted.version <= fleet.root.version || !isBuiltOn(posted, fleet.root)) {
+      const here = `root ${fleet.root.version} (${fleet.root.id.slice(0, 12)})`
+      throw new ShoalError(
+        'CONFLICT',
+        `root ${posted.version}: built on ${posted.previous?.slice(0, 12) ?? 'an earlier one'}, here is ${here}`,
+      )
+    }
     const next = trustNextRoot(text, fleet.root)
     return { isNew: this.#tell(rootFact(next)), version: next.version }
   }
@@ -213,8 +223,8 @@ export class Documents {
     if (standing === 'full') throw new ShoalError('TOO_LARGE', `${fact.owner.slice(0, 8)} has signed as many documents as the fleet keeps`)
     if (standing !== 'new') return false
     // No link carries more, so no other node would ever hear of it.
-    if (fact.body.length > maxFactBody)
-      throw new ShoalError('TOO_LARGE', `${fact.kind}: the envelope has ${fact.body.length} characters, at most ${maxFactBody}`)
+    if (fact.body.length > maxBodyOf(fact.kind))
+      throw new ShoalError('TOO_LARGE', `${fact.kind}: the envelope has ${fact.body.length} characters, at most ${maxBodyOf(fact.kind)}`)
     const verdict = fleetJudge(fleet)(fact, registers)
     if (verdict.v === 'reject') throw new ShoalError(verdict.code, verdict.message)
     if (verdict.v === 'wait') throw new ShoalError('BAD_SIGNATURE', `${fact.kind}: signed by a key that the root does not name`)

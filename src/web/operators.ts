@@ -2,17 +2,16 @@
  * People of the fleet, changed by an admin's session: each change is the next version of the root, signed with the session's key. A new person's key
  * is made here and kept under a passphrase that is told once; of who goes, what stood stays (decision 8).
  */
-import { asOneOf, type Fields, parseEnvelope, parseJson, parseOperatorName, ShoalError } from '../model/index.ts'
+import { asOneOf, type Fields, parseOperatorName, ShoalError } from '../model/index.ts'
+import { standingDocuments } from '../rollout/index.ts'
 import {
-  makeRoot,
-  maxKept,
   newKeyLater,
   newPassphrase,
+  nextRootText,
   type OperatorKey,
   type Person,
+  type RootChange,
   roles,
-  sha256,
-  spareAdminsOf,
   type TrustedRoot,
 } from '../trust/index.ts'
 import type { WebServices } from './services.ts'
@@ -65,7 +64,9 @@ export class Operators {
     if (left.length === people.length) throw new ShoalError('NOT_FOUND', `there is no operator ${name.slice(0, 64)}`)
     if (!left.some(p => p.role === 'admin')) throw new ShoalError('LAST_ADMIN', `${name} is the last admin of fleet ${fleetName}`)
     const until = this.#s.replica.fleet.generation
-    const gone = people.filter(p => p.name === name).map(p => ({ ...p, until, keeps: this.#standing(p.keyid) }))
+    const gone = people
+      .filter(p => p.name === name)
+      .map(p => ({ ...p, until, keeps: standingDocuments(this.#s.replica.registers.all(), p.keyid) }))
     this.#next({ people: left, retired: [...retired, ...gone] }, admin)
     await this.#s.operatorKeys.drop(name)
   }
@@ -78,17 +79,7 @@ export class Operators {
     if (this.#root.people.some(p => p.name === name)) throw new ShoalError('CONFLICT', `there is an operator ${name} already`)
   }
 
-  #next(change: Partial<Pick<TrustedRoot, 'people' | 'retired'>>, admin: OperatorKey): void {
-    const { version, fleetName, people, retired, caPin, thresholds } = this.#root
-    const spareAdmins = spareAdminsOf(this.#root)
-    this.#takeRoot(makeRoot({ version: version + 1, fleetName, people, retired, caPin, thresholds, spareAdmins, ...change }, [admin]))
-  }
-
-  /** What stands of a person's documents: removals first, then the newest orders with their releases, as many as a root can name. */
-  #standing(keyid: string): TrustedRoot['retired'][number]['keeps'] {
-    const rank = ['removal', 'order', 'release', 'control']
-    const facts = this.#s.replica.registers.ofOwner(keyid).filter(f => rank.includes(f.kind))
-    const sorted = facts.toSorted((a, b) => rank.indexOf(a.kind) - rank.indexOf(b.kind) || b.version - a.version)
-    return sorted.slice(0, maxKept).map(f => sha256(Buffer.from(parseEnvelope(parseJson(f.body, f.kind)).payload, 'base64')))
+  #next(change: RootChange, admin: OperatorKey): void {
+    this.#takeRoot(nextRootText(this.#root, change, [admin]))
   }
 }

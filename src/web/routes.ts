@@ -17,6 +17,7 @@ import { readJson } from './body.ts'
 import { dashboardRoutes } from './dashboard-routes.ts'
 import { Documents } from './documents.ts'
 import { Drafts } from './drafts.ts'
+import { documentOf } from './document-of.ts'
 import { EventStreams } from './events.ts'
 import type { HttpCounts } from './http-counts.ts'
 import { redeem } from './join.ts'
@@ -99,6 +100,7 @@ function readRoutes(s: WebServices, views: Views, streams: EventStreams): readon
         caPin: root.caPin,
         self,
         redeems: s.ca !== null,
+        redeemers: redeemersOf(s),
         people,
       }
     }),
@@ -124,6 +126,10 @@ function readRoutes(s: WebServices, views: Views, streams: EventStreams): readon
   ]
 }
 
+/** Who lets others in, as far as this node can know: what `keys restore` made of another, only that one knows. */
+const redeemersOf = ({ replica, ca, self }: WebServices): readonly string[] =>
+  replica.fleet.members().flatMap(m => ((m.id === self ? ca !== null : m.mayInvite) ? [m.id] : []))
+
 function packageRoutes(s: WebServices): readonly Route[] {
   return [
     { method: 'GET', path: `${v1}packages/:digest`, access: 'viewer', handle: (ctx, param) => sendPackage(ctx, s, param('digest')) },
@@ -142,7 +148,7 @@ function packageRoutes(s: WebServices): readonly Route[] {
       path: 'peer/v1/documents/:digest',
       access: 'peer',
       handle: (ctx, param) => {
-        const text = s.document(parseDigest(param('digest')))
+        const text = documentOf(s, parseDigest(param('digest')))
         if (text === undefined) throw new ShoalError('NOT_FOUND', `document ${param('digest')} is not here`)
         ctx.type = 'application/json'
         return text
@@ -217,7 +223,15 @@ function signedRoutes(s: WebServices, views: Views, sessions: Sessions): readonl
       made(ctx, isNew)
       return { version }
     }),
-    { method: 'GET', path: `${v1}operators`, access: 'viewer', handle: () => ({ operators: operators.list() }) },
+    {
+      method: 'GET',
+      path: `${v1}operators`,
+      access: 'viewer',
+      handle: ctx => {
+        const { items, counts, next } = paged(operators.list(), ctx.query, p => p.name)
+        return { operators: items, counts, next }
+      },
+    },
     post('operators', 'admin', async (ctx, _param, caller) => {
       const added = await operators.add(await readJson(ctx.req), acts.signer(caller))
       made(ctx, true)

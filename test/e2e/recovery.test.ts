@@ -29,12 +29,18 @@ void t.test('the founder is lost: with the kit another node names an admin and l
   t.equal((await left.cli(['keys', 'restore', ...withKit])).json().error.code, 'CONFLICT')
   await must(left.cli(['restart']))
 
-  const added = (await must(left.cli(['operators', 'add', 'bea', '--role', 'admin', ...withKit]))).json()
+  const bea = ['--key', join(fleet.dir, 'bea.json')]
+  const kept = await left.cli(['operators', 'add', 'bea', '--role', 'admin', ...withKit])
+  t.equal(kept.code, 2, 'no console node: an operator’s key does not stay here')
+  const added = (
+    await must(left.cli(['operators', 'add', 'bea', '--role', 'admin', '--out', join(fleet.dir, 'bea.json'), ...withKit]))
+  ).json()
+  t.throws(() => left.file('certs/operators/bea.json'))
   const asBea = { env: { SHOAL_PASSPHRASE: added.passphrase } }
-  const { token } = (await must(left.cli(['invite', '--operator', 'bea', '--json'], asBea))).json()
+  const { token } = (await must(left.cli(['invite', ...bea, '--json'], asBea))).json()
   const third = await fleet.join(token)
   await fleet.linked()
-  await must(left.cli(['nodes', 'remove', founder.id, '--reason', 'burnt', '--operator', 'bea', '--json'], asBea))
+  await must(left.cli(['nodes', 'remove', founder.id, '--reason', 'burnt', ...bea, '--json'], asBea))
   const { nodes } = await third.api('nodes')
   t.same(new Set(nodes.map(n => n.id)), new Set([left.id, third.id]))
 })

@@ -7,7 +7,16 @@ import type { Context } from '../context.ts'
 import { findKey, personOf, sign, signingOptions } from '../signing.ts'
 import { type Args, type CommandSpec, type Outcome, parseCount } from '../spec.ts'
 
-function inviteFor(fleet: FleetAnswer, args: Args, key: string, by: string): Invite {
+const minExpiryMs = 1000
+const maxExpiryMs = 366 * 86_400_000
+
+function expiryOf(args: Args): string {
+  const ms = args.read('expires', parseDurationMs, 1_800_000)
+  if (ms < minExpiryMs || ms > maxExpiryMs) throw new ShoalError('USAGE', `--expires: ${args.text('expires') ?? ''}, from 1s to 366d`)
+  return new Date(Date.now() + ms).toISOString()
+}
+
+function inviteFor(fleet: FleetAnswer, args: Args, key: string, by: string, expiresAt: string): Invite {
   const uses = args.read('uses', parseCount, 1)
   if (uses < 1) throw new ShoalError('USAGE', `--uses: ${uses}, at least 1`)
   return {
@@ -16,7 +25,7 @@ function inviteFor(fleet: FleetAnswer, args: Args, key: string, by: string): Inv
     key,
     redeemer: fleet.self.id,
     uses,
-    expiresAt: new Date(Date.now() + args.read('expires', parseDurationMs, 1_800_000)).toISOString(),
+    expiresAt,
     generation: fleet.generation + 1,
     canInvite: args.has('canInvite'),
     console: args.has('console'),
@@ -25,13 +34,14 @@ function inviteFor(fleet: FleetAnswer, args: Args, key: string, by: string): Inv
 }
 
 async function run(context: Context, args: Args): Promise<Outcome> {
+  const expiresAt = expiryOf(args)
   const key = findKey(context, args)
   const fleet = parseFleet(await context.api().get('fleet'))
   const person = personOf(key, fleet)
   if (!fleet.redeems)
     throw new ShoalError('NOT_ALLOWED', `node ${fleet.self.id.slice(0, 8)} cannot let nodes in (it has no ca.key); invite at one that can`)
   const oneTime = newOneTimeKey()
-  const invite = inviteFor(fleet, args, oneTime.publicKey, person.name)
+  const invite = inviteFor(fleet, args, oneTime.publicKey, person.name, expiresAt)
   await context.api().post('invites', { envelope: await sign('invite', invite, key) })
   const token = formatToken({
     fleet: fleet.fleet,

@@ -2,10 +2,12 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { Fields, parseDisplayName, ShoalError } from '../../model/index.ts'
 import { runningSupervisor, type RunningSupervisor } from '../../slots/index.ts'
+import { parseFleet } from '../answers.ts'
 import { nodeAtHome, retire } from '../home/index.ts'
 import type { Context } from '../context.ts'
 import { lifecycleDeadlineMs, pollMs } from '../limits.ts'
 import { confirm } from '../prompt.ts'
+import { forceOption, mayGo } from '../redeemers.ts'
 import { stopSteps, take } from '../service/index.ts'
 import { yesOption } from '../signing.ts'
 import { type Args, asUsage, type CommandSpec, type Outcome } from '../spec.ts'
@@ -38,6 +40,7 @@ async function stop(context: Context): Promise<Outcome> {
 }
 
 async function restart(context: Context): Promise<Outcome> {
+  context.requireNode()
   const { readToken } = nodeAtHome(context.paths)
   const before = readToken()
   await context.api().post('self/restart')
@@ -48,6 +51,8 @@ async function restart(context: Context): Promise<Outcome> {
 
 async function leave(context: Context, args: Args): Promise<Outcome> {
   const api = context.api()
+  const fleet = parseFleet(await api.get('fleet'))
+  mayGo(fleet, fleet.self.id, args)
   const plan = [`${context.paths.home} leaves its fleet. Its data and settings stay; it can join again with a new invite.`]
   await confirm(context, args.has('yes'), plan, 'Leave?')
   const running = await runningSupervisor(context.paths)
@@ -80,7 +85,7 @@ async function rename(context: Context, args: Args): Promise<Outcome> {
 export const lifecycleCommands: readonly CommandSpec[] = [
   { path: 'stop', about: 'stop the node at home', run: stop },
   { path: 'restart', about: 'restart the node at home; no request is refused', run: restart },
-  { path: 'leave', about: 'take the node at home out of its fleet', options: [yesOption], run: leave },
+  { path: 'leave', about: 'take the node at home out of its fleet', options: [forceOption, yesOption], run: leave },
   { path: 'reset-identity', about: 'give up the key of a cloned disk; the data stays', options: [yesOption], run: resetIdentity },
   { path: 'rename', args: '<name>', about: 'give the node at home another name', run: rename },
 ]

@@ -4,6 +4,7 @@ import { type NodeAnswer, parseFleet, parseNode, parseNodes } from '../answers.t
 import type { Context } from '../context.ts'
 import { ago, bytesText, oneLine, plural, table } from '../output.ts'
 import { confirm } from '../prompt.ts'
+import { forceOption, mayGo } from '../redeemers.ts'
 import { wordsOf } from '../render.ts'
 import { findKey, personOf, sign, signingOptions, yesOption } from '../signing.ts'
 import type { Args, CommandSpec, Outcome } from '../spec.ts'
@@ -69,6 +70,7 @@ async function remove(context: Context, args: Args): Promise<Outcome> {
   const person = personOf(key, fleet)
   if (person.role !== 'admin') throw new ShoalError('NOT_ALLOWED', `${person.name} is ${person.role}; removing a node takes an admin`)
   const node = parseNode(await context.api().get(`nodes/${encodeURIComponent(args.need(0, 'node'))}`))
+  mayGo(fleet, node.id, args)
   const plan = [`Removes ${oneLine(node.name)} (${node.id.slice(0, 8)}) from fleet ${fleet.name}: it needs a new invite to come back.`]
   await confirm(context, args.has('yes'), plan, 'Remove it?')
   const removal: Removal = {
@@ -126,7 +128,7 @@ export const nodeCommands: readonly CommandSpec[] = [
     path: 'nodes remove',
     args: '<node>',
     about: 'take a node out of the fleet, for good',
-    options: [{ flags: '--reason <text>', about: 'why' }, ...signingOptions, yesOption],
+    options: [{ flags: '--reason <text>', about: 'why' }, forceOption, ...signingOptions, yesOption],
     run: remove,
   },
   {

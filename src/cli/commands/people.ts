@@ -1,18 +1,17 @@
 /** People and keys: operators list, add, remove, export; keys rotate, kit. Each change is the next version of the root, signed by an admin. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { asOneOf, parseEnvelope, parseJson, parseOperatorName, ShoalError } from '../../model/index.ts'
+import { asOneOf, type Code, parseOperatorName, ShoalError } from '../../model/index.ts'
+import { standingDocuments } from '../../rollout/index.ts'
 import { removeTree, renameDurable, writeDurable } from '../../slots/index.ts'
 import { NodeStore } from '../../store/index.ts'
 import {
-  makeRoot,
-  maxKept,
   newOperatorKey,
   newPassphrase,
+  nextRootText,
   type OperatorKey,
-  type Person,
+  type RootChange,
   roles,
-  sha256,
   spareAdminsOf,
   trustChain,
   trustNextRoot,
@@ -44,34 +43,51 @@ async function trustedRoot(context: Context): Promise<TrustedRoot> {
   }
 }
 
-interface Change {
-  readonly people?: readonly Person[]
-  readonly retired?: TrustedRoot['retired']
-  readonly spareAdmins?: ReturnType<typeof spareAdminsOf>
-}
-
-/** Documents of all retired keys that a root names: it must stay below 16 KiB. What matters least stands last in each list. */
-const maxKeptInAll = 120
-
-function fitting(retired: TrustedRoot['retired']): TrustedRoot['retired'] {
-  const lists = retired.map(p => [...p.keeps])
-  for (let over = lists.flat().length - maxKeptInAll; over > 0; over--) lists.reduce((a, b) => (b.length > a.length ? b : a)).pop()
-  return retired.map((p, at) => ({ ...p, keeps: lists[at] ?? [] }))
-}
-
 /** Signs the next root and hands it in. @throws ShoalError NOT_ALLOWED if the key is no admin's */
-async function nextRoot(context: Context, key: LockedKey, root: TrustedRoot, change: Change, next?: OperatorKey): Promise<void> {
+async function nextRoot(context: Context, key: LockedKey, root: TrustedRoot, change: RootChange, next?: OperatorKey): Promise<void> {
   const spareAdmins = spareAdminsOf(root)
   const admins = [...root.people.filter(p => p.role === 'admin'), ...spareAdmins]
   if (!admins.some(each => each.keyid === key.keyid))
     throw new ShoalError('NOT_ALLOWED', `${key.name} is no admin of fleet ${root.fleetName}`)
-  const { version, fleetName, people, caPin, thresholds } = root
-  const retired = fitting(change.retired ?? root.retired)
-  const content = { version: version + 1, fleetName, people, caPin, thresholds, spareAdmins, ...change, retired }
   // By an admin of the root before, and by one of its own: a person's own new key is the second.
-  const text = makeRoot(content, [await key.open(), ...(next === undefined ? [] : [next])])
+  const text = nextRootText(root, change, [await key.open(), ...(next === undefined ? [] : [next])])
   trustNextRoot(text, root)
   await context.api().post('root', { root: text })
+}
+
+/** After these nobody knows whether the fleet took the root: an answer may have been lost. */
+const doubtful: ReadonlySet<string> = new Set<Code>(['NO_NODE', 'STARTING', 'BUSY', 'INTERNAL', 'DISK_FULL', 'DB_LOCKED', 'CANCELLED'])
+
+/** Hands in a root that names a new key, whose file is written already: it goes only if the root was refused for sure. */
+async function withKeyFile(context: Context, file: string, passphrase: string | null, handIn: () => Promise<void>): Promise<void> {
+  try {
+    await handIn()
+  } catch (error) {
+    if (error instanceof ShoalError && !doubtful.has(error.code)) await removeTree(file)
+    else {
+      const secret = passphrase === null ? '' : `, its passphrase is ${passphrase}`
+      context.note(`it is not known whether the fleet took it (\`shoal operators\`); the key is in ${file}${secret}`)
+    }
+    throw error
+  }
+}
+
+/** Operators' keys are kept on console nodes alone. */
+function isConsoleNode(context: Context): boolean {
+  const store = new NodeStore(context.paths.db)
+  try {
+    return store.remembered('console') === 'true'
+  } finally {
+    store.close()
+  }
+}
+
+/** Where a new person's key goes. @throws ShoalError USAGE: it may not stay at this node */
+function fileForNew(context: Context, args: Args, name: string): string {
+  const out = args.text('out')
+  if (out !== undefined) return context.path(out)
+  if (isConsoleNode(context)) return join(context.paths.operators, `${name}.json`)
+  throw new ShoalError('USAGE', `this is no console node, so no operator’s key is kept here: operators add ${name} --out <file>`)
 }
 
 async function list(context: Context): Promise<Outcome> {
@@ -82,43 +98,39 @@ async function list(context: Context): Promise<Outcome> {
     p.keyid.slice(0, 16),
     existsSync(join(context.paths.operators, `${p.name}.json`)) ? 'key at home' : '',
   ])
-  return { document: { operators: people }, text: table(['name', 'role', 'key', ''], rows, context.width) }
+  return {
+    document: { operators: people, counts: { total: people.length }, next: null },
+    text: table(['name', 'role', 'key', ''], rows, context.width),
+  }
 }
 
 async function add(context: Context, args: Args): Promise<Outcome> {
   const name = asUsage(() => parseOperatorName(args.need(0, 'name'), 'name'))
   if (args.text('role') === undefined) throw new ShoalError('USAGE', `operators add needs --role ${roles.join('|')}`)
   const role = args.read('role', (v, w) => asOneOf(v, w, roles), 'viewer')
-  const file = join(context.paths.operators, `${name}.json`)
   const key = findKey(context, args)
   const root = await trustedRoot(context)
-  if (root.people.some(p => p.name === name) || existsSync(file)) throw new ShoalError('CONFLICT', `there is an operator ${name} already`)
+  if (root.people.some(p => p.name === name)) throw new ShoalError('CONFLICT', `there is an operator ${name} already`)
+  const file = fileForNew(context, args, name)
+  if (existsSync(file)) throw new ShoalError('CONFLICT', `${file}: there is such a file already`)
   await confirm(context, args.has('yes'), [`Adds ${name} as ${role} to fleet ${root.fleetName}.`], 'Add?')
   const passphrase = newPassphrase()
   const made = newOperatorKey(name, passphrase)
   const { keyid, publicHex } = made.key
   await writeDurable(file, made.file, 0o600)
-  try {
-    await nextRoot(context, key, root, { people: [...root.people, { name, role, keyid, publicHex }] })
-  } catch (error) {
-    await removeTree(file)
-    throw error
-  }
+  const people = [...root.people, { name, role, keyid, publicHex }]
+  await withKeyFile(context, file, passphrase, () => nextRoot(context, key, root, { people }))
   return {
     document: { name, role, keyid, passphrase },
     text: [`${name} is ${role}; the key is in ${file}`, `passphrase, shown once: ${passphrase}`],
   }
 }
 
-/** What stands of a person's documents: removals first, then the newest orders with their releases, as many as a root can name. */
+/** What stands of a person's documents, as this node knows it. */
 function standing(context: Context, keyid: string): TrustedRoot['retired'][number]['keeps'] {
   const store = new NodeStore(context.paths.db)
   try {
-    const rank = ['removal', 'hold', 'order', 'release', 'control']
-    const facts = store.facts().filter(f => f.owner === keyid && rank.includes(f.kind))
-    const sorted = facts.toSorted((a, b) => rank.indexOf(a.kind) - rank.indexOf(b.kind) || b.version - a.version)
-    const digests = sorted.map(f => sha256(Buffer.from(parseEnvelope(parseJson(f.body, f.kind)).payload, 'base64')))
-    return digests.slice(0, maxKept)
+    return standingDocuments(store.facts(), keyid)
   } finally {
     store.close()
   }
@@ -162,12 +174,8 @@ async function kit(context: Context, args: Args): Promise<Outcome> {
   const made = makeKit(readHomeFile(context.paths.caKey))
   const beside = `${out}.new`
   await writeDurable(beside, made.file, 0o600)
-  try {
-    await nextRoot(context, key, root, { spareAdmins: [{ keyid: made.key.keyid, publicHex: made.key.publicHex }] })
-  } catch (error) {
-    await removeTree(beside)
-    throw error
-  }
+  const spareAdmins = [{ keyid: made.key.keyid, publicHex: made.key.publicHex }]
+  await withKeyFile(context, beside, made.passphrase, () => nextRoot(context, key, root, { spareAdmins }))
   await renameDurable(beside, out)
   return {
     document: { file: out, passphrase: made.passphrase },
@@ -205,12 +213,10 @@ async function rotate(context: Context, args: Args): Promise<Outcome> {
   }
   const people = root.people.map(p => (p.name === person.name ? { ...p, keyid, publicHex } : p))
   await writeDurable(`${file}.new`, made.file, 0o600)
-  try {
-    await nextRoot(context, key, root, { people, retired: [...root.retired, old] }, isOwn ? made.key : undefined)
-  } catch (error) {
-    await removeTree(`${file}.new`)
-    throw error
-  }
+  const change = { people, retired: [...root.retired, old] }
+  await withKeyFile(context, `${file}.new`, isOwn ? null : passphrase, () =>
+    nextRoot(context, key, root, change, isOwn ? made.key : undefined),
+  )
   await renameDurable(`${file}.new`, file)
   return {
     document: { name: person.name, role: person.role, keyid, file, passphrase: isOwn ? null : passphrase },
@@ -229,7 +235,11 @@ export const peopleCommands: readonly CommandSpec[] = [
     path: 'operators add',
     args: '<name>',
     about: 'a new person; shows the passphrase once',
-    options: [{ flags: '--role <role>', about: 'viewer, operator or admin' }, ...signing],
+    options: [
+      { flags: '--role <role>', about: 'viewer, operator or admin' },
+      { flags: '--out <file>', about: 'where the key goes (needed but on console nodes)' },
+      ...signing,
+    ],
     run: add,
   },
   { path: 'operators remove', args: '<name>', about: 'take a person out', options: signing, run: remove },

@@ -9,6 +9,7 @@ import {
   asBoolean,
   type Fact,
   Fields,
+  maxRootText,
   messageOf,
   type NodeId,
   parseAddress,
@@ -135,7 +136,7 @@ function chainOf(leaf: DetailedPeerCertificate): readonly Buffer[] {
 function judgeAnswer(value: unknown, token: Token, node: NodeKey, ca: string): Redeemed {
   const f = new Fields(value, 'answer')
   const roots = rootsOf(
-    f.list('roots', (v, w) => new Fields({ text: v }, w).string('text', 20_000), 1000),
+    f.list('roots', (v, w) => new Fields({ text: v }, w).string('text', maxRootText), 10_000),
     token,
   )
   const root = roots.at(-1)

@@ -52,14 +52,14 @@ export class Intake {
     if (fact.owner === this.#ctx.options.node) {
       this.#ctx.out.push({ t: 'alarm', alarm: { alarm: 'ahead', epoch: fact.epoch, version: fact.version } })
     }
-    return this.#merge(fact)
+    return this.#merge(fact, verdict.replaces)
   }
 
   /** true: the replica changed. */
-  #merge(fact: Fact): boolean {
+  #merge(fact: Fact, replaces = false): boolean {
     const key = factKey(fact)
     const before = this.#registers.get(key)
-    const standing = this.#registers.merge(fact)
+    const standing = this.#registers.merge(fact, replaces)
     if (standing === 'new') return true
     if (standing !== 'conflict' || before === undefined) return false
     const kept = this.#registers.get(key) ?? before

@@ -3,7 +3,7 @@
  * a late join, a restart, a healed partition and a lost announcement are this one path. What is found is pulled, so that of many
  * links that offer the same only one is asked.
  */
-import { bucketCount, type Entry, isNewerEntry, type Registers } from '../../facts/index.ts'
+import { bucketCount, type Entry, type Registers } from '../../facts/index.ts'
 import type { Context } from './events.ts'
 import { bytesOfEntries, type Frame } from './frames.ts'
 import { digestEveryMs, digestGridMs, exchangeTimeoutMs, kickAfterMs, laterMaxMs, laterMinMs, maxExchanges } from './limits.ts'
@@ -101,8 +101,7 @@ export class Repair {
     const better: Entry[] = []
     for (const bucket of new Set(buckets)) {
       for (const mine of this.#registers.entriesOf(bucket)) {
-        const their = theirs.get(mine.id)
-        if (their === undefined || isNewerEntry(mine, their)) better.push(mine)
+        if (this.#registers.mayTell(mine, theirs.get(mine.id))) better.push(mine)
       }
     }
     const chunks = chunksOf(better, () => bytesOfEntries(1))

@@ -144,7 +144,7 @@ export class Spread {
     if (link.pending.size === 0) return
     const fact = this.#registers.byId(entry.id)
     const held = fact === undefined ? undefined : this.#registers.entryOf(factKey(fact))
-    if (fact !== undefined && held !== undefined && !isNewerEntry(held, entry)) link.pending.delete(factKey(fact))
+    if (fact !== undefined && held !== undefined && !this.#registers.mayTell(held, entry)) link.pending.delete(factKey(fact))
   }
 
   /** true: this link is to be asked; false: another is being asked for the same or better. */

@@ -579,13 +579,24 @@ void t.test('an invite’s token holds the one-time key, the node gets its publi
   t.notMatch(JSON.stringify(asked), token.key)
   t.match((await shoal(['invite', '--home', home], { env })).out, /^shoal1\.\S+\n$/, 'the token and nothing else, for pipes')
   t.equal((await shoal(['invite', '--uses', '0', '--home', home], { env })).code, 2)
+  for (const expires of ['0s', '999ms', '367d', '99999999d'])
+    t.equal((await shoal(['invite', '--expires', expires, '--home', home], { env })).code, 2, expires)
   redeems = false
   t.match(await shoal(['invite', '--json', '--home', home], { env }), { code: 4, json: { error: { code: 'NOT_ALLOWED' } } })
 })
 
 void t.test('a removal names the node by its full id and says why', async t => {
-  const { asked } = await fakeNode(w => t.teardown(w), home, agreeing())
+  let redeemers: readonly string[] = []
+  const { asked } = await fakeNode(
+    w => t.teardown(w),
+    home,
+    agreeing(a => (a.path.endsWith('/fleet') ? { body: fleetDoc({ redeemers }) } : undefined)),
+  )
   t.equal((await shoal(['nodes', 'remove', 'shop-3', '--home', home], { env })).code, 2, 'a reason is needed')
+  redeemers = [other]
+  const last = await shoal(['nodes', 'remove', 'shop-3', '--reason', 'stolen', '--json', '--home', home], { env })
+  t.equal(last.json.error.code, 'LAST_REDEEMER', 'nobody would be left who lets others in')
+  redeemers = []
   t.strictSame((await shoal(['nodes', 'remove', 'shop-3', '--reason', 'stolen', '--json', '--home', home], { env })).json, { id: other })
   t.match(parseRemoval(payload(bodyOf(asked, `nodes/${other}/remove`).envelope, 'removal')), {
     node: other,
@@ -603,7 +614,11 @@ void t.test('people: each change is the next root, signed by an admin', async t 
     agreeing(a => (a.path.endsWith('/root') && status !== 201 ? { status, body: refusal('BAD_ROOT', 'no') } : undefined)),
   )
   const nextRoot = (): TrustedRoot => trustNextRoot(bodyOf(asked, 'root').root, root)
-  t.match((await shoal(['operators', '--json', '--home', home])).json, { operators: [{ name: 'ann', role: 'admin' }] })
+  t.match((await shoal(['operators', '--json', '--home', home])).json, {
+    operators: [{ name: 'ann', role: 'admin' }],
+    counts: { total: 1 },
+    next: null,
+  })
   const added = await shoal(['operators', 'add', 'bob', '--role', 'operator', '--json', '--home', home], { env })
   t.strictSame(Object.keys(added.json), ['name', 'role', 'keyid', 'passphrase'])
   t.match(nextRoot().people, [{ name: 'ann' }, { name: 'bob', role: 'operator', keyid: added.json.keyid }])
