@@ -128,6 +128,7 @@ export const schemas = {
     caPin: digest,
     self: object({ id: nodeId, addresses: list(text) }),
     redeems: flag,
+    redeemers: list(nodeId),
     people: list(object(operator)),
   }),
   Node: node,
@@ -144,7 +145,7 @@ export const schemas = {
   Rollout: rollout,
   RolloutWithNodes: { allOf: [rollout, object({ nodes: list(ref('Node')) })] },
   Rollouts: paged('rollouts', ref('Rollout')),
-  Operators: object({ operators: list(object(operator)) }),
+  Operators: paged('operators', object(operator)),
   NewOperator: object({ ...operator, passphrase: text }),
   Tokens: object({
     tokens: list(object({ id: text, name: text, madeBy: text, madeAt: text, expiresAt: orNull(text), usedAt: orNull(text) })),
