@@ -3,6 +3,7 @@
  * that comes back with `Last-Event-ID` gets what it missed, or `reset` if that is no longer kept (after a switch too): then it reads anew.
  */
 import { PassThrough } from 'node:stream'
+import { TLSSocket } from 'node:tls'
 import type { Context } from 'koa'
 import { ShoalError } from '../model/index.ts'
 import type { Caller } from './callers.ts'
@@ -57,6 +58,8 @@ export class EventStreams {
     const out = new PassThrough()
     ctx.type = 'text/event-stream'
     this.#begin(out, ctx.get('last-event-id'))
+    // By way of the parked worker, which ends soon and would cut the stream: it ends well, and comes again to the port itself.
+    if (!(ctx.req.socket instanceof TLSSocket)) return out.end()
     this.#streams.set(out, who)
     const beat = setInterval(() => this.#beat(out, caller), keepAliveMs)
     const end = this.#s.onStreamsEnd(() => out.end())

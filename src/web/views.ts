@@ -20,6 +20,7 @@ import {
   isOpen,
   type KnownOrder,
   opensWhen,
+  plannedWave,
   type Own,
   type RolloutState,
   stateOf,
@@ -254,6 +255,8 @@ export class Views {
 
 function lastOrderOf(orders: readonly KnownOrder[], id: NodeId): KnownOrder | undefined {
   return lastOf(
-    orders.filter(o => o.outcomes.has(id) || o.plan?.waves.some(w => w.nodes.includes(id))).toSorted((a, b) => (isNewer(a, b) ? 1 : -1)),
+    orders
+      .filter(o => o.outcomes.has(id) || (o.plan !== null && plannedWave(o.plan, id) !== undefined))
+      .toSorted((a, b) => (isNewer(a, b) ? 1 : -1)),
   )
 }

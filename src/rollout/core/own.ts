@@ -2,7 +2,7 @@
  * This node's own part: which order it follows, and the one next thing to do for it. Asked again after every change and after every
  * restart, it needs no memory but the facts and what lies on disk; so it is the same after kill -9 at any point.
  */
-import type { Digest, NodeId, OutcomeBody, PackageKind, Reason } from '../../model/index.ts'
+import type { Digest, NodeId, OutcomeBody, PackageKind, Plan, Reason } from '../../model/index.ts'
 import { type Evidence, isExpired, isOpen, stateOf, weigh } from './gate.ts'
 import { digestFor, type KnownOrder } from './types.ts'
 
@@ -50,11 +50,24 @@ export const matches = (known: KnownOrder, own: Pick<Own, 'id' | 'tags'>): boole
   return (only.length === 0 && tags.length === 0) || only.includes(own.id) || tags.some(t => own.tags.includes(t))
 }
 
+/** Where each node of a plan stands; worked out once per plan, since every view of every node asks. */
+const places = new WeakMap<Plan, ReadonlyMap<NodeId, number>>()
+
+/** The wave of the plan that names the node. */
+export function plannedWave(plan: Plan, node: NodeId): number | undefined {
+  let found = places.get(plan)
+  if (found === undefined) {
+    found = new Map(plan.waves.flatMap((wave, at) => wave.nodes.map(id => [id, at] as const)))
+    places.set(plan, found)
+  }
+  return found.get(node)
+}
+
 /** Index of the node's wave; nodes that joined later come after the last; null: the order is not for it. */
 export function waveOf(known: KnownOrder, own: Pick<Own, 'id' | 'tags'>): number | null {
   if (known.plan === null) return null
-  const at = known.plan.waves.findIndex(w => w.nodes.includes(own.id))
-  if (at !== -1) return at
+  const at = plannedWave(known.plan, own.id)
+  if (at !== undefined) return at
   return matches(known, own) ? known.plan.waves.length : null
 }
 

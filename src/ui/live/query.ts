@@ -23,23 +23,11 @@ const idleMs = 10_000
 export type Topic = 'nodes' | 'rollouts' | 'releases' | 'people' | 'log'
 
 const topicsOf: Readonly<Record<string, readonly Topic[]>> = {
-  status: ['nodes', 'rollouts'],
-  node: ['nodes'],
-  links: ['nodes'],
-  link: ['nodes'],
-  holdings: ['releases'],
-  preflight: ['rollouts', 'nodes'],
-  outcome: ['rollouts', 'nodes'],
-  receipt: ['rollouts', 'nodes'],
-  order: ['rollouts', 'nodes', 'releases', 'log'],
-  control: ['rollouts', 'nodes', 'log'],
-  release: ['releases', 'log'],
-  member: ['nodes', 'people', 'log'],
-  removal: ['nodes', 'people', 'log'],
-  root: ['people', 'log'],
   nodes: ['nodes', 'rollouts'],
   rollouts: ['rollouts', 'nodes'],
   releases: ['releases'],
+  peers: ['nodes'],
+  fleet: ['people', 'nodes'],
   audit: ['log'],
 }
 

@@ -20,32 +20,7 @@ interface Note {
 const againMs = 800
 
 /** Kinds of events that the node sends; what a browser is not told by name it does not hear. */
-const kinds = [
-  'reset',
-  'root',
-  'member',
-  'removal',
-  'node',
-  'status',
-  'holdings',
-  'links',
-  'link',
-  'preflight',
-  'outcome',
-  'receipt',
-  'release',
-  'order',
-  'control',
-  'nodes',
-  'rollouts',
-  'releases',
-  'peers',
-  'alarm',
-  'hold',
-  'fact',
-  'audit',
-  'session',
-] as const
+const kinds = ['reset', 'nodes', 'rollouts', 'releases', 'peers', 'fleet', 'audit', 'alarm'] as const
 
 const listeners = new Set<(kind: string) => void>()
 
