@@ -51,8 +51,10 @@ interface InviteRow {
   readonly expires_at: string
 }
 
+/** Two workers write for a moment where instances overlap: the one that was the node before must not put back what the next has said since. */
 const upsertFact = `insert into fact values (@kind, @owner, @name, @epoch, @version, @body, @sig)
-  on conflict do update set epoch = excluded.epoch, version = excluded.version, body = excluded.body, sig = excluded.sig`
+  on conflict do update set epoch = excluded.epoch, version = excluded.version, body = excluded.body, sig = excluded.sig
+  where (excluded.epoch, excluded.version) >= (fact.epoch, fact.version)`
 
 export class NodeStore {
   /** What is written is forgotten: the disk does not take it. */
