@@ -270,3 +270,34 @@ const test = (value: unknown, where: string): PeerTestAnswer => {
 
 export const parsePeerTests = (value: unknown): readonly PeerTestAnswer[] =>
   asArray(new Fields(value, 'answer').raw('tests'), 'answer.tests', 20_000).map((each, at) => test(each, `tests[${at}]`))
+
+export interface BackupAnswer {
+  readonly id: string
+  readonly kind: string
+  readonly at: string
+  readonly node: string
+  readonly isOwn: boolean
+  readonly app: string | null
+  readonly dataVersion: number | null
+  readonly files: number | null
+  readonly bytes: number
+  readonly state: string
+}
+
+function backup(value: unknown, where: string): BackupAnswer {
+  const f = new Fields(value, where)
+  return {
+    id: f.string('id', 255),
+    kind: f.string('kind', 40),
+    at: f.string('at', 40),
+    node: f.string('node', 64),
+    isOwn: f.boolean('own'),
+    app: f.maybe('app', text(300), null),
+    dataVersion: f.maybe('dataVersion', asInteger, null),
+    files: f.maybe('files', asInteger, null),
+    bytes: f.integer('bytes'),
+    state: f.string('state', 40),
+  }
+}
+
+export const parseBackups = (value: unknown): readonly BackupAnswer[] => new Fields(value, 'answer').list('backups', backup, 100_000)

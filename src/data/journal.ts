@@ -24,6 +24,8 @@ import { maxJournalLength } from './limits.ts'
 export interface Held {
   readonly name: string
   readonly dataVersion: number
+  /** An older version whose releases may open it too: an operator said `--data keep`. */
+  readonly readBy?: number
 }
 
 /**
@@ -40,10 +42,31 @@ export interface Migration {
   readonly to: Held
 }
 
+/**
+ * Other data, tried by a switch: a backup or a snapshot that comes back (`restore`), or data that an older release opens as it is (`keep`).
+ * It lasts as long as that switch: proven, it is closed; else the data comes back that was there before.
+ */
+export interface Swap {
+  readonly kind: 'restore' | 'keep'
+  /** Its folder in backups/. */
+  readonly id: string
+  /** The backup or snapshot of which it is a copy. */
+  readonly source: string | null
+  /** The switch; null: it was done while the node was stopped, and counts. */
+  readonly order: OrderId | null
+  readonly attempt: number
+  /** What the data is then. */
+  readonly to: Held | null
+  /** The folder has an identity that counts: only while the node is stopped. */
+  readonly identity: boolean
+}
+
 export interface DataJournal {
   /** null: nothing that a release was proven on. */
   readonly held: Held | null
+  /** On top of the swap, if both are there. */
   readonly migration: Migration | null
+  readonly swap: Swap | null
 }
 
 export interface ReadJournal extends DataJournal {
@@ -51,11 +74,15 @@ export interface ReadJournal extends DataJournal {
   readonly inferred: string | null
 }
 
-export const isSame = (a: Held | null, b: Held): boolean => a?.name === b.name && a.dataVersion === b.dataVersion
+/** A release reads the data as it is. */
+export const isSame = (a: Held | null, b: Held): boolean =>
+  a?.name === b.name && (a.dataVersion === b.dataVersion || a.readBy === b.dataVersion)
 
-function parseHeld(value: unknown, where: string): Held {
+export function parseHeld(value: unknown, where: string): Held {
   const f = new Fields(value, where)
-  return { name: f.string('name', 300), dataVersion: f.get('dataVersion', (v, w) => asInteger(v, w, 1)) }
+  const readBy = f.maybe('readBy', (v, w) => asInteger(v, w, 1), null)
+  const held = { name: f.string('name', 300), dataVersion: f.get('dataVersion', (v, w) => asInteger(v, w, 1)) }
+  return readBy === null ? held : { ...held, readBy }
 }
 
 function parseMigration(value: unknown, where: string): Migration {
@@ -70,18 +97,37 @@ function parseMigration(value: unknown, where: string): Migration {
   }
 }
 
-/** It becomes a path. */
-function parseId(value: unknown, where: string): string {
+function parseSwap(value: unknown, where: string): Swap {
+  const f = new Fields(value, where)
+  return {
+    kind: f.get('kind', (v, w) => asOneOf(v, w, ['restore', 'keep'])),
+    id: f.get('id', parseId),
+    source: f.maybe('source', parseId, null),
+    order: f.maybe('order', parseOrderId, null),
+    attempt: f.integer('attempt', 0),
+    to: f.maybe('to', parseHeld, null),
+    identity: f.boolean('identity'),
+  }
+}
+
+/** It becomes a path. @throws ShoalError BAD_REQUEST */
+export function parseId(value: unknown, where: string): string {
   const id = asString(value, where, 255)
   return asOneOf(id, where, /^[\w@][\w.@-]*$/.test(id) ? [id] : ['the name of a folder'])
 }
 
-export const formatJournal = ({ held, migration }: DataJournal): string => `${JSON.stringify({ schema: 1, held, migration }, null, 2)}\n`
+/** A swap is left out where there is none: so a release that knows of none reads and writes the same. */
+export const formatJournal = ({ held, migration, swap }: DataJournal): string =>
+  `${JSON.stringify({ schema: 1, held, migration, ...(swap === null ? {} : { swap }) }, null, 2)}\n`
 
 /** @throws ShoalError BAD_REQUEST */
 export function parseJournal(text: string): DataJournal {
   const f = new Fields(parseJson(text, 'data.json', maxJournalLength), 'data.json')
-  return { held: f.maybe('held', parseHeld, null), migration: f.maybe('migration', parseMigration, null) }
+  return {
+    held: f.maybe('held', parseHeld, null),
+    migration: f.maybe('migration', parseMigration, null),
+    swap: f.maybe('swap', parseSwap, null),
+  }
 }
 
 /** The app that was proven, or runs unproven for want of another: the one before, as long as a switch is being tried. */
@@ -93,11 +139,11 @@ export function readJournal(paths: HomePaths): ReadJournal {
     return { ...parseJournal(readFileSync(paths.dataJournal, 'utf8')), inferred: null }
   } catch (error) {
     const inferred = systemCodeOf(error) === 'ENOENT' ? 'there was none' : messageOf(error)
-    return { held: heldByApp(paths.home, goodApp(readCurrent(paths.home))), migration: null, inferred }
+    return { held: heldByApp(paths.home, goodApp(readCurrent(paths.home))), migration: null, swap: null, inferred }
   }
 }
 
-function heldByApp(home: string, app: Digest | null): Held | null {
+export function heldByApp(home: string, app: Digest | null): Held | null {
   if (app === null) return null
   try {
     const { name, dataVersion } = readSlotManifest(slotDir(home, app))

@@ -8,3 +8,9 @@ export const blockBytes = 4096
 export const maxJournalLength = 65_536
 /** Characters of an app's name in the name of a backup: a file's name may have 255 bytes. */
 export const maxNameLength = 80
+/** Bytes read at once while a file is hashed. */
+export const hashChunkBytes = 1 << 20
+/** Characters of a backup's head: its symbolic links are in it. */
+export const maxHeadLength = 16 << 20
+/** Problems that are told of a damaged backup. */
+export const maxProblems = 100

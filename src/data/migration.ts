@@ -7,20 +7,36 @@ import { join } from 'node:path'
 import { codeOf, type Digest, messageOf, ShoalError, type SwitchTarget } from '../model/index.ts'
 import { type DiskSync, type HomePaths, readCurrent, realDiskSync, writeDurableSync } from '../slots/index.ts'
 import { explained, realTreeDisk, type TreeDisk } from './disk.ts'
-import { type DataJournal, formatJournal, goodApp, type Held, isSame, type Migration, type ReadJournal, readJournal } from './journal.ts'
+import {
+  type DataJournal,
+  formatJournal,
+  goodApp,
+  type Held,
+  heldByApp,
+  isSame,
+  type Migration,
+  type ReadJournal,
+  readJournal,
+  type Swap,
+} from './journal.ts'
 import { keepSnapshot, keptAt, putBack, type SnapshotState, snapshotId, snapshotState, sweep, takeSnapshot } from './snapshot.ts'
+import { applyFiles, fateOf, followSwap, settledSwap } from './swap.ts'
+import { tidySwap } from './swap-folder.ts'
 import { syncTree, treeBytes } from './tree.ts'
 
-export interface DataOptions {
+interface CareOptions {
   readonly paths: HomePaths
+  readonly log: (fields: Readonly<Record<string, unknown>>, event: string) => void
+  readonly disk?: TreeDisk
+}
+
+export interface DataOptions extends CareOptions {
   /** The release that is about to start, and what it reads. */
   readonly app: Held & { readonly digest: Digest }
   /** The switch in whose probation it is. */
   readonly trial: SwitchTarget | null
   /** The app's own; `from` null: no data yet. */
   readonly migrate: (from: number | null) => Promise<void>
-  readonly log: (fields: Readonly<Record<string, unknown>>, event: string) => void
-  readonly disk?: TreeDisk
 }
 
 /**
@@ -29,17 +45,29 @@ export interface DataOptions {
  */
 export async function prepareData(o: DataOptions): Promise<void> {
   const disk = o.disk ?? realTreeDisk
-  const read = await opened(o, disk)
-  const journal = await closed(o, read, disk)
-  if (journal.migration === null && !isSame(journal.held, o.app)) await migrate(o, journal.held, disk)
+  const journal = await swapped(o, await closed(o, await opened(o, disk), disk), disk)
+  const { held } = journal.base
+  if (journal.migration === null && !isSame(held, o.app)) await migrate(o, journal, disk)
+}
+
+/** The way back for a node whose app stays out: nothing is migrated, and what a switch brought that is over goes. @throws ShoalError DISK_FULL */
+export async function undoSwap(o: CareOptions): Promise<void> {
+  const disk = o.disk ?? realTreeDisk
+  await swapped(o, await closed(o, await opened(o, disk), disk), disk)
+}
+
+/** What lies in data/ below the migration: what the journal holds, or what a swap brought that is being tried. */
+interface Based extends DataJournal {
+  readonly base: { readonly held: Held | null }
 }
 
 /** The journal, after what a death left has been cleared away. */
-async function opened({ paths, log }: DataOptions, disk: TreeDisk): Promise<ReadJournal> {
+async function opened({ paths, log }: CareOptions, disk: TreeDisk): Promise<ReadJournal> {
   await explained(paths.data, () => disk.makeFolder(paths.data))
   const journal = readJournal(paths)
   try {
-    await sweep(paths, { open: journal.migration?.id ?? null, isKnown: journal.inferred === null }, disk)
+    const open = [journal.migration?.id, journal.swap?.id].filter(id => id !== undefined)
+    await sweep(paths, { open, isKnown: journal.inferred === null }, disk)
   } catch (error) {
     log({ error: messageOf(error) }, 'unfinished snapshots not removed') // no reason to keep an app from its data
   }
@@ -47,46 +75,66 @@ async function opened({ paths, log }: DataOptions, disk: TreeDisk): Promise<Read
 }
 
 /** The journal with no migration open, unless it is this release's own and came to its end. */
-async function closed(o: DataOptions, read: ReadJournal, disk: TreeDisk): Promise<DataJournal> {
+async function closed(o: CareOptions & Partial<DataOptions>, read: ReadJournal, disk: TreeDisk): Promise<DataJournal> {
   const { paths, log } = o
-  const { held, migration, inferred } = read
+  const { held, migration, swap, inferred } = read
   if (migration === null) {
     if (inferred === null || held === null) return read
     log({ why: inferred, held }, 'data.json inferred from the app that runs')
-    await closeJournal(o, held, disk)
+    await closeJournal(o, read, disk)
     return read
   }
   if (isConfirmed(paths, migration)) {
     keepSnapshot(paths, migration.id)
-    await closeJournal(o, migration.to, disk)
-    return { held: migration.to, migration: null }
+    // What it migrated was brought by the same switch, which is proven.
+    const journal = { held: migration.to, migration: null, swap: swap === null ? null : { ...swap, to: migration.to } }
+    await closeJournal(o, journal, disk)
+    return journal
   }
   const state = await snapshotState(paths, migration.id)
-  const isOwn = isOwnTry(o, migration)
+  const isOwn = isOwnTry(o, migration) && fateOf(paths, migration) !== 'over'
   if (isOwn && migration.phase === 'migrated' && (state === 'whole' || state === 'gone')) return read
-  const back = await backTo(o, read, migration, state, disk)
-  const isWritten = await closeJournal(o, back, disk)
+  const back = await backTo(o, swap === null ? held : swap.to, migration, state, disk)
+  const journal = { held: swap === null ? back : held, migration: null, swap: swap === null ? null : { ...swap, to: back } }
+  const isWritten = await closeJournal(o, journal, disk)
   // What half a migration made, nobody has ever used: it goes if it is made again now, or if it is what fills the disk.
   if (migration.phase === 'snapshotted' && (isOwn || !isWritten)) {
     await disk.removeTree(join(paths.backups, migration.id))
-    if (!isWritten) await closeJournal(o, back, disk)
+    if (!isWritten) await closeJournal(o, journal, disk)
   }
-  return { held: back, migration: null }
+  return journal
+}
+
+/** The same, after the swap that is noted was applied, closed or undone. */
+async function swapped(o: CareOptions, journal: DataJournal, disk: TreeDisk): Promise<Based> {
+  const { swap, migration } = journal
+  // On top of a swap only the migration of its own switch is ever open.
+  if (swap === null || migration !== null) return { ...journal, base: { held: swap === null ? journal.held : swap.to } }
+  const became = await followSwap(o, swap, disk)
+  if (became === 'tried') return { ...journal, base: { held: swap.to } }
+  if (became === 'counts') applyFiles(o.paths, swap, realDiskSync)
+  const done = { held: became === 'counts' ? swap.to : journal.held, migration: null, swap: null }
+  await closeJournal(o, done, disk)
+  tidySwap(o.paths, swap.id)
+  return { ...done, base: { held: done.held } }
 }
 
 /** Whether it is the same release in the same try: only then what was done to the data is its own. */
-function isOwnTry({ app, trial }: DataOptions, migration: Migration): boolean {
-  if (migration.app !== app.digest) return false
+function isOwnTry({ app, trial }: Partial<DataOptions>, migration: Migration): boolean {
+  if (app === undefined || migration.app !== app.digest) return false
   return trial?.kind !== 'app' || (trial.order === migration.order && trial.attempt === migration.attempt)
 }
 
 /** The release that made this migration runs for good. The supervisor's word is durable before anybody hears it. */
-function isConfirmed({ home }: HomePaths, { app, phase }: Migration): boolean {
-  return phase === 'migrated' && goodApp(readCurrent(home)) === app
+function isConfirmed(paths: HomePaths, migration: Migration): boolean {
+  if (migration.phase !== 'migrated' || goodApp(readCurrent(paths.home)) !== migration.app) return false
+  // A switch to the release that ran already, for other data: then the release says nothing.
+  const fate = fateOf(paths, migration)
+  return fate === null || fate === 'proven'
 }
 
 /** Puts the snapshot back. @returns what lies in data/ then */
-async function backTo(o: DataOptions, { held }: DataJournal, m: Migration, state: SnapshotState, disk: TreeDisk): Promise<Held | null> {
+async function backTo(o: CareOptions, held: Held | null, m: Migration, state: SnapshotState, disk: TreeDisk): Promise<Held | null> {
   const { paths, log } = o
   if (state === 'gone') {
     const lies = m.phase === 'migrated' ? m.to : held
@@ -103,9 +151,9 @@ async function backTo(o: DataOptions, { held }: DataJournal, m: Migration, state
  * journal is written at the next chance, at the latest before another switch begins.
  * @returns whether it is on the disk
  */
-async function closeJournal({ paths, log }: DataOptions, held: Held | null, disk: TreeDisk): Promise<boolean> {
+async function closeJournal({ paths, log }: CareOptions, journal: DataJournal, disk: TreeDisk): Promise<boolean> {
   try {
-    await disk.write(paths.dataJournal, formatJournal({ held, migration: null }))
+    await disk.write(paths.dataJournal, formatJournal({ ...journal, migration: null }))
     return true
   } catch (error) {
     if (codeOf(error) !== 'DISK_FULL') throw error
@@ -114,16 +162,16 @@ async function closeJournal({ paths, log }: DataOptions, held: Held | null, disk
   }
 }
 
-async function migrate(o: DataOptions, held: Held | null, disk: TreeDisk): Promise<void> {
+async function migrate(o: DataOptions, { held, swap, base }: Based, disk: TreeDisk): Promise<void> {
   const { paths, trial } = o
   const { name, dataVersion, digest } = o.app
-  const from = held?.name === name ? held.dataVersion : null
+  const from = versionFor(base.held, name)
   if (from !== null && from > dataVersion) throw new ShoalError('DATA_NEWER', `the data has version ${from}, ${name} knows ${dataVersion}`)
   const id = snapshotId(name, from, dataVersion)
   const inTrial = trial?.kind === 'app' ? { order: trial.order, attempt: trial.attempt } : { order: null, attempt: 0 }
   const migration = { id, app: digest, ...inTrial, to: { name, dataVersion } }
   const write = (phase: Migration['phase']): Promise<void> =>
-    disk.write(paths.dataJournal, formatJournal({ held, migration: { ...migration, phase } }))
+    disk.write(paths.dataJournal, formatJournal({ held, migration: { ...migration, phase }, swap }))
   await takeSnapshot(paths, id, disk)
   await write('snapshotted')
   await o.migrate(from)
@@ -131,22 +179,50 @@ async function migrate(o: DataOptions, held: Held | null, disk: TreeDisk): Promi
   await write('migrated')
 }
 
+/** The version from which a release of that name migrates; null: the data is not its own. */
+export const versionFor = (held: Held | null, name: string): number | null => (held?.name === name ? held.dataVersion : null)
+
 /**
  * Closes the migration of a release that runs for good. Called when it is proven, and before any switch begins: so that what is open
  * always belongs to the switch that is being tried. Done when it returns, so that no other write can come in between.
  * @throws ShoalError DISK_FULL
  */
 export function settleData(paths: HomePaths, disk: DiskSync = realDiskSync): void {
-  const { migration } = readJournal(paths)
-  if (migration === null || !isConfirmed(paths, migration)) return
-  keepSnapshot(paths, migration.id)
-  writeDurableSync(paths.dataJournal, formatJournal({ held: migration.to, migration: null }), 0o644, disk)
+  const read = readJournal(paths)
+  const { migration } = read
+  if (migration !== null && !isConfirmed(paths, migration)) return
+  const migrated = migration === null ? read : { ...read, held: migration.to, migration: null }
+  const swap = migration === null || migrated.swap === null ? migrated.swap : { ...migrated.swap, to: migration.to }
+  const settled = withoutReader(paths, settledSwap(paths, { ...migrated, swap }, disk))
+  if (formatJournal(settled) === formatJournal(read)) return
+  if (migration !== null) keepSnapshot(paths, migration.id)
+  writeDurableSync(paths.dataJournal, formatJournal(settled), 0o644, disk)
+}
+
+/** An older release may open the data until one of its own version runs for good. */
+function withoutReader(paths: HomePaths, journal: DataJournal): DataJournal {
+  const { held } = journal
+  const runs = held?.readBy === undefined ? null : heldByApp(paths.home, goodApp(readCurrent(paths.home)))
+  if (held === null || runs?.dataVersion !== held.dataVersion || runs.name !== held.name) return journal
+  return { ...journal, held: runs }
+}
+
+/**
+ * Notes that the switch which is asked for next tries other data.
+ * @throws ShoalError CONFLICT if another migration or swap is open; DISK_FULL
+ */
+export function noteSwap(paths: HomePaths, swap: Swap, disk: DiskSync = realDiskSync): void {
+  const { held, migration, swap: open } = readJournal(paths)
+  if (migration !== null || open !== null)
+    throw new ShoalError('CONFLICT', `data/ is being changed already (${(migration ?? open)?.id ?? ''})`)
+  writeDurableSync(paths.dataJournal, formatJournal({ held, migration, swap }), 0o644, disk)
 }
 
 /** What lies in data/, as far as it is proven; null: nothing yet. */
 export function heldData(paths: HomePaths): Held | null {
-  const { held, migration } = readJournal(paths)
-  return migration !== null && isConfirmed(paths, migration) ? migration.to : held
+  const { held, migration, swap } = readJournal(paths)
+  if (migration !== null && isConfirmed(paths, migration)) return migration.to
+  return swap !== null && fateOf(paths, swap) === 'proven' ? swap.to : held
 }
 
 /** Bytes that the snapshot takes which this release needs; 0: it reads the data as it is. */

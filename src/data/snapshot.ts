@@ -23,7 +23,8 @@ export type SnapshotState = 'whole' | 'begun' | 'done' | 'gone'
 
 /** `after` while it is being filled; there from the beginning, since a full disk has no room for a new folder. */
 const partName = 'after.part'
-const unfinishedPrefix = '.unfinished-'
+/** How the name of a folder in backups/ begins that is not whole: the next start of the app removes it. */
+export const unfinishedPrefix = '.unfinished-'
 
 interface Folder {
   readonly root: string
@@ -37,10 +38,12 @@ const folderOf = ({ backups }: SnapshotPlaces, id: string): Folder => {
   return { root, before: join(root, 'before'), after: join(root, 'after'), part: join(root, partName) }
 }
 
-/** A name for one try, that no other try has. */
-export function snapshotId(name: string, from: number | null, to: number): string {
-  const safeName = name.replaceAll(/[^\w.@-]/g, '_').slice(0, maxNameLength)
-  return `${safeName}-${from ?? 'none'}-to-${to}-${randomBytes(6).toString('hex')}`
+/** An app's name as it stands in the name of a folder. */
+export const safeNameOf = (name: string): string => name.replaceAll(/[^\w.@-]/g, '_').slice(0, maxNameLength)
+
+/** A name for one try, that no other try has. @param how `to`: a migration. `swap`: other data takes the place */
+export function snapshotId(name: string, from: number | null, to: number | null, how: 'to' | 'swap' = 'to'): string {
+  return `${safeNameOf(name)}-${from ?? 'none'}-${how}-${to ?? 'none'}-${randomBytes(6).toString('hex')}`
 }
 
 /** What the new release wrote, as people find it. */
@@ -105,7 +108,7 @@ export function keepSnapshot(places: SnapshotPlaces, id: string): void {
 
 /** What the journal says to `sweep`; `isKnown`: it could be read. */
 interface Known {
-  readonly open: string | null
+  readonly open: readonly string[]
   readonly isKnown: boolean
 }
 
@@ -114,7 +117,7 @@ export async function sweep(places: SnapshotPlaces, { open, isKnown }: Known, di
   for (const name of await namesIn(places.backups)) {
     const { root, before, part } = folderOf(places, name)
     const isOrphan = async (): Promise<boolean> =>
-      isKnown && name !== open && (await exists(before)) && (await exists(part)) && (await namesIn(part)).length === 0
+      isKnown && !open.includes(name) && (await exists(before)) && (await exists(part)) && (await namesIn(part)).length === 0
     if (name.startsWith(unfinishedPrefix) || (await isOrphan())) await disk.removeTree(root)
   }
 }

@@ -9,7 +9,7 @@ import { systemCodeOf } from '../model/index.ts'
 import type { TreeDisk } from './disk.ts'
 import { blockBytes, filesAtOnce } from './limits.ts'
 
-interface Entry {
+export interface Entry {
   /** Below the root; the root itself is ''. */
   readonly path: string
   readonly stats: Stats
@@ -41,21 +41,32 @@ export async function namesIn(path: string): Promise<readonly string[]> {
   }
 }
 
-/** The root and all below it, folders before what is in them. */
-async function list(root: string): Promise<readonly Entry[]> {
+/** The root and all below it, folders before what is in them. What goes away meanwhile is left out. */
+export async function list(root: string): Promise<readonly Entry[]> {
   const found: Entry[] = [{ path: '', stats: await lstat(root) }]
   for (const { path, stats } of found) {
     if (!stats.isDirectory()) continue
-    for (const name of await readdir(join(root, path))) {
+    for (const name of await namesIn(join(root, path))) {
       const below = join(path, name)
-      found.push({ path: below, stats: await lstat(join(root, below)) })
+      const stats = await unlessGone(lstat(join(root, below)))
+      if (stats !== null) found.push({ path: below, stats })
     }
   }
   return found
 }
 
+/** null: it is not there any more. */
+export async function unlessGone<T>(work: Promise<T>): Promise<T | null> {
+  try {
+    return await work
+  } catch (error) {
+    if (systemCodeOf(error) === 'ENOENT') return null
+    throw error
+  }
+}
+
 /** Runs `use` for each item, a few at once. After the first error no more begin; it is thrown when none is under way. */
-async function forEachAtOnce<T>(items: readonly T[], use: (item: T) => Promise<void>): Promise<void> {
+export async function forEachAtOnce<T>(items: readonly T[], use: (item: T) => Promise<void>): Promise<void> {
   const queue = items.values()
   const errors: unknown[] = []
   const lane = async (): Promise<void> => {
@@ -70,7 +81,17 @@ async function forEachAtOnce<T>(items: readonly T[], use: (item: T) => Promise<v
 
 /** Copies a file, or a folder with all in it; `to` must not exist. It is on the disk when this returns. */
 export async function copyTree(from: string, to: string, disk: TreeDisk): Promise<void> {
-  const entries = await list(from)
+  return copyEntries(from, to, await list(from), disk)
+}
+
+/** Copies what is listed. @param copyFile in place of the disk's, for files that somebody writes to; false: it is gone */
+export async function copyEntries(
+  from: string,
+  to: string,
+  entries: readonly Entry[],
+  disk: TreeDisk,
+  copyFile?: (from: string, to: string) => Promise<boolean>,
+): Promise<void> {
   const folders = entries.filter(e => e.stats.isDirectory())
   for (const { path } of folders) await disk.makeFolder(join(to, path))
   await forEachAtOnce(
@@ -79,7 +100,8 @@ export async function copyTree(from: string, to: string, disk: TreeDisk): Promis
       const [source, target] = [join(from, path), join(to, path)]
       if (stats.isSymbolicLink()) await disk.link(await readlink(source), target)
       if (!stats.isFile()) return
-      await disk.copyFile(source, target)
+      if (copyFile === undefined) await disk.copyFile(source, target)
+      else if (!(await copyFile(source, target))) return
       await disk.setTimes(target, stats.atime, stats.mtime)
       await disk.syncFile(target)
     },

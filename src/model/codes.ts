@@ -131,6 +131,7 @@ export const codes = {
   MIN_FROM: entry(1, 422, 'Go through the version in between that the message names.'),
   OTHER_APP: entry(1, 422, 'The node holds the data of another app; --replace-app says that this is meant.'),
   DATA_NEWER: entry(1, 422, 'The data was written by a newer version; roll forward, or restore a backup.'),
+  BACKUP_DAMAGED: entry(1, 422, 'The backup is not as it was made: `shoal backup verify` names what differs. Restore another one.'),
   NOT_WRITABLE: entry(1, 422, 'Give the node’s user write access to the path in the message.'),
   NO_RESTART_PATH: entry(1, 422, 'Install the service (`shoal service install`), so that the node comes back.'),
   APP_START_FAILED: entry(1, 422, 'The release throws while it starts; the message is the app’s own.'),

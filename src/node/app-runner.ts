@@ -3,7 +3,7 @@
  * the data room brings data/ to its version: migrated, or as it was before a newer one.
  */
 import { type AppModule, createHost, importApp, type Logger, migrateApp, type RunningApp, startApp } from '../app/index.ts'
-import { heldData, isSame, prepareData, settleData } from '../data/index.ts'
+import { heldData, isSame, noteSwap, prepareData, settleData, type Swap, undoSwap } from '../data/index.ts'
 import { type Config, type Digest, type Manifest, messageOf, type NodeId, type Running, type SwitchTarget } from '../model/index.ts'
 import { type HomePaths, readSlotManifest, slotDir } from '../slots/index.ts'
 import type { Log } from './log.ts'
@@ -67,6 +67,15 @@ function prepareAppData({ app, paths, trial, log }: StartOptions): Promise<void>
   })
 }
 
+/** The app stays out: what a switch brought that is over goes all the same. What cannot be done now is done at the next start of an app. */
+export async function tidyData(paths: HomePaths, log: Log): Promise<void> {
+  try {
+    await undoSwap({ paths, log: (fields, event) => log(event, fields) })
+  } catch (error) {
+    log('data not put back', { error: messageOf(error) })
+  }
+}
+
 /** The release is proven: from now on data/ is of its version. What a full disk does not take is closed before the next switch. */
 export function confirmData(paths: HomePaths, log: Log): void {
   try {
@@ -78,12 +87,14 @@ export function confirmData(paths: HomePaths, log: Log): void {
 
 /**
  * The switch as it may be asked for: both releases have data/ open at once only if the next one reads it as it is, and with another
- * Shoal only if the app allows two of itself.
+ * Shoal only if the app allows two of itself. `swap`: other data that this switch is to try.
  * @throws ShoalError DISK_FULL, before anything began
  */
-export function safeSwitch(paths: HomePaths, target: SwitchTarget, running: LoadedApp | null): SwitchTarget {
+export function safeSwitch(paths: HomePaths, target: SwitchTarget, running: LoadedApp | null, swap: Swap | null = null): SwitchTarget {
   settleData(paths)
+  if (swap !== null) noteSwap(paths, swap)
   if (target.handover === 'exclusive') return target
+  if (swap !== null) return { ...target, handover: 'exclusive' }
   const isSafe = target.kind === 'shoal' ? running?.manifest.handover !== 'exclusive' : readsAsItIs(paths, target)
   return isSafe ? target : { ...target, handover: 'exclusive' }
 }

@@ -8,13 +8,14 @@ import {
   formatAddress,
   formatConfig,
   messageOf,
+  type NodeBody,
   parseAddress,
   parseConfig,
   parseFleetId,
   parseJson,
   ShoalError,
 } from '../model/index.ts'
-import { type HomePaths, homePaths, keepCopy, writeDurable } from '../slots/index.ts'
+import { type HomePaths, homePaths, keepCopy, thisPlatform, writeDurable } from '../slots/index.ts'
 import { type KeyAndCertificate, type NodeKey, nodeOfCertificate, readNodeKey, sha256 } from '../trust/index.ts'
 import { X509Certificate } from 'node:crypto'
 import { keptWebCertificate } from './web-certificate.ts'
@@ -127,6 +128,17 @@ export function webHosts(config: Config): readonly string[] {
 
 const isAny = (host: string): boolean => host === '0.0.0.0' || host === '::'
 const withoutPort = (host: string): string => (isIP(host) === 0 ? host.replace(/:\d+$/, '') : host)
+
+/** What a node says of itself. */
+export const describe = (config: Config, isConsole: boolean, left: boolean): NodeBody => ({
+  name: config.name,
+  addresses: advertised(config),
+  tags: config.tags,
+  platform: thisPlatform(),
+  nodejs: process.versions.node,
+  console: isConsole,
+  left,
+})
 
 /** What no update may change: the node's identity and its configuration, as one digest. */
 export function protectedDigest(paths: HomePaths): string {

@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { RunningApp } from '../app/index.ts'
+import type { Swap } from '../data/index.ts'
 import type { Mesh, MeshNews } from '../mesh/index.ts'
 
 import {
@@ -28,11 +29,12 @@ import { NodeStore } from '../store/index.ts'
 import { createPackageServer, type PackageServer } from '../transfer/index.ts'
 import { factSigner } from '../trust/index.ts'
 import { EventLog, type LifeState } from '../web/index.ts'
-import { confirmData, runApp, safeSwitch } from './app-runner.ts'
+import { confirmData, runApp, safeSwitch, tidyData } from './app-runner.ts'
 import { type Before, fairVerdict, recallBefore, rememberBefore } from './before.ts'
 import { conditionFor } from './condition.ts'
 import { HealthWatch } from './health-watch.ts'
-import { advertised, protectedDigest } from './home.ts'
+import { describe, protectedDigest } from './home.ts'
+import { DataCare, type SwapAsker } from './data-care.ts'
 import { appLogger } from './log.ts'
 import { lastConfirmed } from './lost-pointer.ts'
 import { Mending } from './mending.ts'
@@ -60,6 +62,7 @@ export class NodeRuntime {
   readonly reach: Reachability
   readonly events: EventLog
   readonly driver: RolloutDriver
+  readonly data: DataCare
   readonly status: StatusBoard
   readonly sign: (fact: Omit<Fact, 'sig'>) => Fact
   readonly #o: RuntimeOptions
@@ -77,7 +80,7 @@ export class NodeRuntime {
   /** @throws ShoalError APP_START_FAILED, MIGRATE_FAILED, DATA_NEWER, DISK_FULL, DB_LOCKED */
   static async open(o: RuntimeOptions): Promise<NodeRuntime> {
     const { paths } = o.home
-    const reserveBytes = o.settings.config.limits.reserveMb << 20
+    const reserveBytes = o.settings.config.limits.reserveMb * 2 ** 20
     const packages = await PackageStore.open({ dir: paths.packages, inbox: paths.inbox, reserveBytes })
     const opened = openStore(paths.db, o.home.fleet, o.trial === null, o.log)
     const runtime = new NodeRuntime(o, opened, packages)
@@ -120,6 +123,8 @@ export class NodeRuntime {
       saidBefore(this.replica),
     )
     this.#supply = this.#makeSupply()
+    const requestSwap: SwapAsker = (target, swap) => this.#requestSwitch({ ...target, linked: this.linked().length }, swap)
+    this.data = new DataCare({ ...o, isAppRunning: () => this.#app !== null, requestSwap, memory: store, wallNow: () => new Date() })
     this.driver = this.#makeDriver()
     const hopeless = (why: string): void => o.giveUp('APP_UNHEALTHY', why)
     const health = (): Promise<void> => this.#app?.health() ?? Promise.resolve()
@@ -194,16 +199,7 @@ export class NodeRuntime {
   }
 
   about(left = false): NodeBody {
-    const { config } = this.#o.settings
-    return {
-      name: config.name,
-      addresses: advertised(config),
-      tags: config.tags,
-      platform: thisPlatform(),
-      nodejs: process.versions.node,
-      console: this.store.remembered('console') === 'true',
-      left,
-    }
+    return describe(this.#o.settings.config, this.store.remembered('console') === 'true', left)
   }
 
   /** Says a fact of this node's own, unless it is what was said last. A silent node says it to itself. */
@@ -271,6 +267,7 @@ export class NodeRuntime {
     this.#watch.stop()
     this.#saysLinks.stop()
     this.#mending.stop()
+    this.data.stop()
     this.driver.stop()
     this.mesh.park()
   }
@@ -288,6 +285,7 @@ export class NodeRuntime {
 
   async #startApp(): Promise<void> {
     const { app, home, settings, isSafe, trial, log, onHold } = this.#o
+    if (isSafe) await tidyData(home.paths, log)
     if (app === null || isSafe) return
     const config = settings.config
     try {
@@ -315,8 +313,8 @@ export class NodeRuntime {
     else if (target.digest !== null && this.#supply.isStaged(target.digest)) this.#requestSwitch(target)
   }
 
-  #requestSwitch(target: SwitchTarget): void {
-    const safe = safeSwitch(this.#o.home.paths, target, this.#o.app)
+  #requestSwitch(target: SwitchTarget, swap: Swap | null = null): void {
+    const safe = safeSwitch(this.#o.home.paths, target, this.#o.app, swap)
     const isIll = this.#watch.isIll || this.#isWithoutApp
     rememberBefore(this.store, { protected: protectedDigest(this.#o.home.paths), linked: this.linked(), isIll })
     this.#o.requestSwitch(safe)

@@ -69,6 +69,7 @@ export function webServices(
     unpin: id => changeConfig(config => ({ ...config, peers: config.peers.filter(p => p.id !== id) })),
     rename: name => changeConfig(config => ({ ...config, name })),
     ...lifecycle,
+    backups: runtime.data,
     events: runtime.events,
     onStreamsEnd: streams,
     wallNow: () => new Date(),

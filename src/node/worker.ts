@@ -98,6 +98,7 @@ export class Worker {
         this.#runtime?.switched(message.last)
         return
       case 'refused':
+        this.#runtime?.data.refused(message.code, message.message)
         this.#runtime?.driver.refused(message.code, message.message)
         return
       case 'rehearsed':

@@ -13,6 +13,7 @@ import {
 } from '../model/index.ts'
 import type { Access } from './access.ts'
 import { Acts } from './acts.ts'
+import { backupRoutes } from './backups.ts'
 import { readJson } from './body.ts'
 import { dashboardRoutes } from './dashboard-routes.ts'
 import { Documents } from './documents.ts'
@@ -58,6 +59,7 @@ export function routesOf(s: WebServices, { sessions, tokens, http }: Accounts): 
     ...logRoutes(s),
     ...signedRoutes(s, views, sessions),
     ...homeRoutes(s, views),
+    ...backupRoutes(s),
   ]
   const document = (): unknown => openApiOf(routes, s.running().shoal.version)
   routes.push({ method: 'GET', path: `${v1}openapi.json`, access: 'anyone', handle: document })

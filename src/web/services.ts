@@ -1,7 +1,7 @@
 /** What the web room needs of the rest of the node. main.ts fits it together. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Address, Config, Digest, Fact, Manifest, NodeId, Running } from '../model/index.ts'
+import type { Address, Config, Digest, Fact, Manifest, NodeId, Reason, Running } from '../model/index.ts'
 import type { AuditLog } from './audit.ts'
 import type { EventLog } from './event-log.ts'
 import type { AnswerStore } from './idempotency.ts'
@@ -44,6 +44,29 @@ export interface OperatorKeyFiles {
   readonly keepsKeys: () => Promise<boolean>
   readonly save: (name: string, text: string) => Promise<void>
   readonly drop: (name: string) => Promise<void>
+}
+
+/** Backups and what else is kept of data/; what is begun goes on after the answer, and its view tells how it ends. */
+export interface Backups {
+  list(): Promise<readonly BackupView[]>
+  create(): string
+  verify(id: string): Promise<void>
+  restore(id: string, identity: boolean): Promise<void>
+}
+
+export interface BackupView {
+  readonly id: string
+  readonly kind: string
+  readonly at: string
+  readonly node: string
+  /** It is of this node. */
+  readonly own: boolean
+  readonly app: string | null
+  readonly dataVersion: number | null
+  readonly files: number | null
+  readonly bytes: number
+  readonly state: string
+  readonly reason: Reason | null
 }
 
 export interface AppDoor {
@@ -105,6 +128,7 @@ export interface WebServices {
   readonly stop: () => void
   readonly restart: () => void
   readonly leave: () => Promise<void>
+  readonly backups: Backups
   readonly events: EventLog
   /** Calls when streams must end, at park; returns how to take the wish back. */
   readonly onStreamsEnd: (end: () => void) => () => void

@@ -2,6 +2,7 @@
 import type { Grammar } from '../parser.ts'
 import type { CommandSpec } from '../spec.ts'
 import { auditCommands } from './audit.ts'
+import { backupCommands } from './backups.ts'
 import { completionCommands } from './completion.ts'
 import { configCommands } from './config.ts'
 import { demoCommands } from './demo.ts'
@@ -28,6 +29,7 @@ export const groups: Grammar['groups'] = {
   tokens: { about: 'what scripts read with' },
   keys: { about: 'keys' },
   service: { about: 'the node as a service of this machine' },
+  backup: { about: 'the data of the node at home' },
   config: { about: 'settings of the node at home' },
 }
 
@@ -46,6 +48,7 @@ export const commands: readonly CommandSpec[] = [
   ...configCommands,
   ...serviceCommands,
   ...doctorCommands,
+  ...backupCommands,
   ...explainCommands,
   ...completionCommands(() => commands, groups),
   ...demoCommands,

@@ -1,0 +1,19 @@
+/**
+ * The process of one job beside the node. It ends with its parent also while a job of its own keeps the event loop: a thread sees that the parent
+ * is gone and ends the whole group. On Windows the system does that.
+ */
+import { Worker } from 'node:worker_threads'
+import { type AsideJob, answerOf } from './aside-jobs.ts'
+
+/** Plain JavaScript, since it has no file. A process whose parent is gone gets another one. */
+const watch = `
+const parent = process.ppid
+setInterval(() => { if (process.ppid !== parent) process.kill(process.platform === 'win32' ? process.pid : -process.pid, 'SIGKILL') }, 500)
+`
+
+process.title = 'shoal aside'
+new Worker(watch, { eval: true, env: {} }).unref()
+process.once('disconnect', () => process.exit(1))
+process.once('message', (job: AsideJob) => {
+  void answerOf(job).then(answer => process.send?.(answer, undefined, {}, () => process.exit(0)))
+})
