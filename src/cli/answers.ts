@@ -87,6 +87,8 @@ export interface NodeAnswer {
   readonly reason: { readonly code: string; readonly message: string } | null
   readonly bytes: { readonly fetched: number; readonly reused: number; readonly served: number; readonly sources: number } | null
   readonly since: string
+  /** SHA-256 of the certificate that people see; the asked node's own. */
+  readonly fingerprint: string
   /** Last log lines of a failure. */
   readonly log: readonly string[]
 }
@@ -118,6 +120,7 @@ export function parseNode(value: unknown, where = 'node'): NodeAnswer {
     reason: f.maybe('reason', reason, null),
     bytes: f.maybe('bytes', bytes, null),
     since: f.maybe('since', text(40), ''),
+    fingerprint: f.maybe('fingerprint', text(64), ''),
     log: f.has('log') ? f.list('log', text(10_000), 100) : [],
   }
 }

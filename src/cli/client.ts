@@ -2,17 +2,19 @@
  * The client of the node's API. It sends the local token and envelopes, never a key. A node that changes over answers 503, resets a kept
  * connection or has a new token: each is tried once more, nothing else is.
  */
-import { createReadStream } from 'node:fs'
+import { createReadStream, type ReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { Agent } from 'node:https'
 import { setTimeout as wait } from 'node:timers/promises'
 import { asArray, asString, codeFrom, Fields, formatAddress, parseJson, ShoalError, systemCodeOf } from '../model/index.ts'
 import { type Endpoint, exchange, type Question, type Reply } from './exchange.ts'
-import { answerDeadlineMs, maxAnswerBytes, maxRetryAfterMs, pageSize, uploadDeadlineMs } from './limits.ts'
+import { answerDeadlineMs, maxAnswerBytes, maxRetryAfterMs, pageSize, progressMs, uploadDeadlineMs } from './limits.ts'
 
 /** A node whose API is asked, and what opens it; the token is read anew, since each start of the node makes one. */
 export interface Target extends Endpoint {
   readonly readToken: () => string
+  /** A session opens it instead. */
+  readonly session?: { readonly cookie: string; readonly csrf: string }
 }
 
 /** What the node refused, with the id under which its log has it. */
@@ -22,6 +24,13 @@ export class Refusal extends ShoalError {
     super(codeFrom(code), message)
     this.requestId = requestId
   }
+}
+
+export interface UploadOptions {
+  /** First and last byte of the file that are sent. */
+  readonly range?: { readonly start: number; readonly end: number }
+  /** Called now and then. */
+  readonly onSent?: (bytes: number, total: number) => void
 }
 
 type Method = Question['method']
@@ -69,11 +78,18 @@ export class Client {
     return answerOf(await this.#persist('DELETE', `/_shoal/api/v1/${path}`))
   }
 
-  /** Streams a package to the node. */
-  async upload(file: string, digest: string): Promise<unknown> {
-    const { size } = await stat(file)
+  /** Streams a package to the node: a file, or a part of one. */
+  async upload(file: string, digest: string, { range, onSent }: UploadOptions = {}): Promise<unknown> {
+    const size = range === undefined ? (await stat(file)).size : range.end - range.start + 1
     const headers = { 'content-type': 'application/zip', 'content-length': String(size), 'x-shoal-digest': digest }
-    return answerOf(await this.#persist('POST', '/_shoal/api/v1/packages', headers, () => createReadStream(file), uploadDeadlineMs))
+    let stream: ReadStream | null = null
+    const body = (): ReadStream => (stream = createReadStream(file, range))
+    const timer = onSent === undefined ? undefined : setInterval(() => onSent(stream?.bytesRead ?? 0, size), progressMs)
+    try {
+      return answerOf(await this.#persist('POST', '/_shoal/api/v1/packages', headers, body, uploadDeadlineMs))
+    } finally {
+      clearInterval(timer)
+    }
   }
 
   /** Status of a probe such as `readyz`; null if nobody answers. */
@@ -100,7 +116,7 @@ export class Client {
   ): Promise<Reply> {
     const token = this.#target.readToken()
     const send = (with_ = token): Promise<Reply> =>
-      this.#send(method, path, { ...headers, authorization: `Bearer ${with_}` }, body?.(), deadlineMs)
+      this.#send(method, path, { ...headers, ...this.#credentials(with_) }, body?.(), deadlineMs)
     const reply = await send().catch((error: unknown) => {
       // A kept connection that its node closed: a question may be asked again, an order may have been heard.
       if (method === 'GET' && wasReset(error)) return send()
@@ -112,6 +128,13 @@ export class Client {
     }
     const now = reply.status === 401 ? this.#target.readToken() : token
     return now === token ? reply : send(now)
+  }
+
+  #credentials(token: string): Record<string, string> {
+    const { session } = this.#target
+    return session === undefined
+      ? { authorization: `Bearer ${token}` }
+      : { cookie: `__Host-shoal=${session.cookie}`, 'x-csrf': session.csrf }
   }
 
   #send(

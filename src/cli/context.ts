@@ -1,18 +1,22 @@
 /** What every command has: the home, the ways to speak, and the node at home when it asks for one. */
+import { X509Certificate } from 'node:crypto'
 import { resolve } from 'node:path'
 import { nodeAtHome } from './home/index.ts'
-import { ShoalError } from '../model/index.ts'
+import { formatAddress, ShoalError } from '../model/index.ts'
 import { type HomePaths, homePaths, readCurrent } from '../slots/index.ts'
-import { Client } from './client.ts'
+import { Client, type Target } from './client.ts'
 import { columnsOf, type Io } from './io.ts'
+import { addressOfUrl, recallServer, type Remembered } from './remembered.ts'
 
 export class Context {
   readonly io: Io
   readonly paths: HomePaths
   readonly isJson: boolean
+  readonly #server: string | null
   #client: Client | null = null
 
-  constructor(io: Io, options: { readonly home: string | undefined; readonly isJson: boolean }) {
+  constructor(io: Io, options: { readonly home: string | undefined; readonly server: string | undefined; readonly isJson: boolean }) {
+    this.#server = options.server === undefined ? null : `https://${formatAddress(addressOfUrl(options.server))}`
     this.io = io
     this.isJson = options.isJson
     this.paths = homePaths(resolve(io.cwd, options.home ?? io.env['SHOAL_HOME'] ?? '.'))
@@ -43,11 +47,37 @@ export class Context {
     if (readCurrent(this.paths.home) === null) throw new ShoalError('HOME_EMPTY', `${this.paths.home} is no node yet`)
   }
 
-  /** The API of the node at home. @throws ShoalError HOME_EMPTY, HOME_DAMAGED */
+  /** The server that --server names; else the last login, if the home is no node. null: the node at home is meant. */
+  get remembered(): Remembered | null {
+    if (this.#server === null) return readCurrent(this.paths.home) === null ? recallServer(this.io, null) : null
+    const found = recallServer(this.io, this.#server)
+    if (found === null)
+      throw new ShoalError('UNAUTHENTICATED', `${this.#server}: nobody is logged in there; \`shoal login ${this.#server}\` does it`)
+    return found
+  }
+
+  /** The API of the node that is meant. @throws ShoalError HOME_EMPTY, HOME_DAMAGED, UNAUTHENTICATED */
   api(): Client {
-    this.requireNode()
-    this.#client ??= new Client(nodeAtHome(this.paths), this.io.signal)
+    this.#client ??= new Client(this.#target(), this.io.signal)
     return this.#client
+  }
+
+  #target(): Target {
+    const { remembered } = this
+    if (remembered === null) {
+      this.requireNode()
+      return nodeAtHome(this.paths)
+    }
+    const { url, cert, cookie, csrf } = remembered
+    const { fingerprint256 } = new X509Certificate(cert)
+    return {
+      address: addressOfUrl(url),
+      serverName: '',
+      ca: cert,
+      fingerprint: fingerprint256,
+      readToken: () => '',
+      session: { cookie, csrf },
+    }
   }
 
   /** The address that was asked, for error messages. */

@@ -3,7 +3,7 @@
  * is NO_NODE with the reason; an answer is an answer, whatever its status.
  */
 import type { ReadStream } from 'node:fs'
-import { type Agent, request } from 'node:https'
+import { type Agent, request, type RequestOptions } from 'node:https'
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import { type Address, formatAddress, messageOf, ShoalError, systemCodeOf } from '../model/index.ts'
@@ -16,6 +16,8 @@ export interface Endpoint {
   readonly serverName: string
   /** PEM of the fleet's CA. */
   readonly ca: string
+  /** The server is known by its own certificate, `ca`, and this is its SHA-256; then it needs no name. */
+  readonly fingerprint?: string
 }
 
 export interface Question {
@@ -52,6 +54,7 @@ function ask(endpoint: Endpoint, agent: Agent | undefined, q: Question): Promise
       port: endpoint.address.port,
       servername: endpoint.serverName,
       ca: endpoint.ca,
+      ...pinOf(endpoint),
       agent: agent ?? false,
       method: q.method,
       path: q.path,
@@ -72,6 +75,16 @@ function ask(endpoint: Endpoint, agent: Agent | undefined, q: Question): Promise
       )
   })
 }
+
+/** The one certificate that `login` saw: whoever issued it, whatever names it has. */
+const pinOf = ({ fingerprint }: Endpoint): RequestOptions =>
+  fingerprint === undefined
+    ? {}
+    : {
+        allowPartialTrustChain: true,
+        checkServerIdentity: (_host, { fingerprint256 }) =>
+          fingerprint256 === fingerprint ? undefined : new Error(`its certificate is ${fingerprint256}, not the one that login saw`),
+      }
 
 async function readBody(res: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = []

@@ -12,6 +12,8 @@ export const maxRetryAfterMs = 5000
 export const reconnectMs = 60_000
 /** How often a watched rollout is asked for. */
 export const pollMs = 250
+/** How often a bar is drawn. */
+export const progressMs = 100
 /** How often a log that is followed is asked for. */
 export const followLogMs = 1000
 /** `halted` and `stalled` can pass by themselves when facts arrive in odd order; so long they must stand to be a verdict. */

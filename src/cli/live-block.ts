@@ -28,6 +28,11 @@ export class LiveBlock {
     this.draw(lines)
   }
 
+  /** Takes away what is drawn. */
+  clear(): void {
+    if (this.#drawn.length > 0) this.#clear()
+  }
+
   /** Leaves what is drawn. */
   end(): void {
     this.#drawn = []

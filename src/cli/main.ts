@@ -21,8 +21,8 @@ export async function run(argv: readonly string[], options: Partial<Io> = {}): P
   const isJson = (end === -1 ? argv : argv.slice(0, end)).includes('--json')
   const opened: { context: Context | null } = { context: null }
   try {
-    const { spec, args, home } = parseCommandLine(argv, { specs: commands, groups, examples, version: ownVersion() })
-    opened.context = new Context(io, { home, isJson })
+    const { spec, args, home, server } = parseCommandLine(argv, { specs: commands, groups, examples, version: ownVersion() })
+    opened.context = new Context(io, { home, server, isJson })
     return printOutcome(io, isJson, await spec.run(opened.context, args))
   } catch (error) {
     if (error instanceof Shown) return printOutcome(io, isJson, { text: [error.text], document: { text: error.text } })

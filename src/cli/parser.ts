@@ -9,6 +9,7 @@ export interface Parsed {
   readonly spec: CommandSpec
   readonly args: Args
   readonly home: string | undefined
+  readonly server: string | undefined
 }
 
 export interface Grammar {
@@ -64,6 +65,7 @@ function programOf(grammar: Grammar, take: Take): Command {
     .description('Keeps a fleet of self-hosted Node.js servers on the same release.')
     .version(grammar.version, '-V, --version', 'print the version')
     .option('--home <dir>', "the node's home (else SHOAL_HOME, else the current folder)")
+    .option('--server <url>', 'another node than the one at home, after `shoal login`')
     .option('--json', 'print one JSON document')
     .helpCommand('help [command]', 'print what a command does')
     .addHelpText('before', grammar.examples)
@@ -113,8 +115,10 @@ function groupOf(name: string, specs: readonly CommandSpec[], group: { aliases?:
   })
 }
 
+const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
+
 function parsedOf(spec: CommandSpec, command: Command, words: readonly unknown[]): Parsed {
   const options = command.optsWithGlobals<Record<string, unknown>>()
-  const home = options['home']
-  return { spec, args: new Args(words, options), home: typeof home === 'string' ? home : undefined }
+  const { home, server } = options
+  return { spec, args: new Args(words, options), home: textOf(home), server: textOf(server) }
 }

@@ -5,6 +5,7 @@ import { type ReadPackage, readZip, releaseOf } from '../packages/index.ts'
 import { parseFleet, parseMade, parseReleases, type ReleaseAnswer } from './answers.ts'
 import type { Context } from './context.ts'
 import { type LockedKey, personOf, sign } from './signing.ts'
+import { withBar } from './upload-bar.ts'
 import { asUsage } from './spec.ts'
 
 /** Reads and judges a zip with all that is in it: what is signed must be what nodes take. @throws ShoalError NOT_FOUND, NOT_A_ZIP, PACKAGE_REJECTED */
@@ -72,6 +73,7 @@ async function publishOne(
     packages.every(p => same.packages.get(p.manifest.platform) === p.ref.digest)
   const id = isKnown ? null : parseMade(await context.api().post('releases', { envelope: await sign('release', release, key) }))
   // The release comes first: a node takes the bytes of signed digests only. An earlier try may have ended before the last package.
-  for (const each of packages) await context.api().upload(each.file, each.ref.digest)
+  for (const each of packages)
+    await withBar(context, nameOf(each.manifest), onSent => context.api().upload(each.file, each.ref.digest, { onSent }))
   return { id, kind: release.kind, name: release.name, version: release.version, packages: digests }
 }

@@ -43,7 +43,8 @@ export interface LockedKey {
 
 /** @throws ShoalError NO_OPERATOR_KEY */
 export function findKey(context: Context, args: Args): LockedKey {
-  const path = args.text('key') === undefined ? keyAtHome(context, args) : context.path(args.text('key') ?? '')
+  const given = args.text('key')
+  const path = given === undefined ? (context.remembered?.key ?? keyAtHome(context, args)) : context.path(given)
   const text = readOrRefuse(path)
   const f = new Fields(parseJson(text, path, 20_000), path)
   let opened: Promise<OperatorKey> | null = null

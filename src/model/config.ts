@@ -1,4 +1,5 @@
 /** instance/config.json: the only truth for name, addresses, tags and sync peers. Written whole and atomically, never by a package. */
+import { quote, ShoalError } from './errors.ts'
 import { type NodeId, parseNodeId } from './ids.ts'
 import { defaultPort } from './limits.ts'
 import { asString, Fields } from './parse.ts'
@@ -9,6 +10,9 @@ export interface PinnedPeer {
   readonly id: NodeId
   readonly address: string
 }
+
+/** Who is told when something is wrong: a URL that takes JSON by POST, or a program with its arguments. */
+export type AlertTarget = { readonly webhook: string } | { readonly command: readonly string[] }
 
 export interface Config {
   readonly name: string
@@ -21,6 +25,7 @@ export interface Config {
   /** Further names by which people reach the node. */
   readonly hosts: readonly string[]
   readonly limits: { readonly uploads: number; readonly reserveMb: number }
+  readonly alerts: readonly AlertTarget[]
   /** Settings of the app, handed to it as `host.config`. */
   readonly app: unknown
 }
@@ -33,10 +38,25 @@ export const defaultConfig = (name: string): Config => ({
   peers: [],
   hosts: [],
   limits: { uploads: 2, reserveMb: 64 },
+  alerts: [],
   app: {},
 })
 
 const asAddressText = (value: unknown, where: string): string => formatAddress(parseAddress(value, where))
+
+function asAlertTarget(value: unknown, where: string): AlertTarget {
+  const f = new Fields(value, where)
+  if (f.has('webhook') === f.has('command')) throw new ShoalError('BAD_REQUEST', `${where}: is either { webhook } or { command }`)
+  if (f.has('command')) {
+    const command = f.list('command', (v, w) => asString(v, w, 4096), 64)
+    if ((command[0] ?? '') === '') throw new ShoalError('BAD_REQUEST', `${where}.command: names no program`)
+    return { command }
+  }
+  const webhook = f.string('webhook', 2000)
+  if (!/^https?:\/\/[^\s/]/.test(webhook) || !URL.canParse(webhook))
+    throw new ShoalError('BAD_REQUEST', `${where}.webhook: ${quote(webhook)} is no URL`)
+  return { webhook }
+}
 
 export function parseConfig(value: unknown, where = 'config.json'): Config {
   const f = new Fields(value, where)
@@ -57,6 +77,7 @@ export function parseConfig(value: unknown, where = 'config.json'): Config {
       uploads: limits.has('uploads') ? limits.integer('uploads', 1, 64) : base.limits.uploads,
       reserveMb: limits.has('reserveMb') ? limits.integer('reserveMb', 0, 1_000_000) : base.limits.reserveMb,
     },
+    alerts: f.has('alerts') ? f.list('alerts', asAlertTarget, 10) : [],
     app: f.raw('app') ?? {},
   }
 }

@@ -16,3 +16,14 @@ export const appLogger = (log: Log): Logger => {
       log(event, { level, app: true, ...fields })
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
 }
+
+/** Of a fact that a peer sent and the judge refused: whose and why, never its text. */
+export const refusedFields = (refused: {
+  readonly peer: string
+  readonly fact: { readonly kind: string; readonly owner: string }
+  readonly code: string
+  readonly message: string
+}): Record<string, unknown> => {
+  const { peer, fact, code, message } = refused
+  return { from: peer, kind: fact.kind, owner: fact.owner, code, message }
+}

@@ -30,12 +30,13 @@ import { createPackageServer, type PackageServer } from '../transfer/index.ts'
 import { factSigner } from '../trust/index.ts'
 import { EventLog, type LifeState } from '../web/index.ts'
 import { confirmData, runApp, safeSwitch, tidyData } from './app-runner.ts'
+import { type Alerts, alertsFor } from './alerts.ts'
 import { type Before, fairVerdict, recallBefore, rememberBefore } from './before.ts'
 import { conditionFor } from './condition.ts'
 import { HealthWatch } from './health-watch.ts'
 import { describe, protectedDigest } from './home.ts'
 import { DataCare, type SwapAsker } from './data-care.ts'
-import { appLogger } from './log.ts'
+import { appLogger, refusedFields } from './log.ts'
 import { lastConfirmed } from './lost-pointer.ts'
 import { Mending } from './mending.ts'
 import { openMesh } from './mesh.ts'
@@ -72,6 +73,7 @@ export class NodeRuntime {
   readonly #unsaved: Unsaved
   readonly #recall: Recall
   readonly #watch: HealthWatch
+  readonly #alerts: Alerts
   readonly #saysLinks = new Soon(linksPauseMs, () => this.say('links', '', { peers: this.linked().toSorted() }))
   #app: RunningApp | null = null
   #writeTimer: NodeJS.Timeout | null = null
@@ -130,6 +132,7 @@ export class NodeRuntime {
     const health = (): Promise<void> => this.#app?.health() ?? Promise.resolve()
     this.#watch = new HealthWatch({ health, changed: () => this.status.say(), hopeless }, o.trial !== null)
     this.#mending = this.#makeMending()
+    this.#alerts = alertsFor(this, o.settings, o.log)
   }
 
   get app(): RunningApp | null {
@@ -190,6 +193,7 @@ export class NodeRuntime {
     this.driver.start(this.#o.trial, last === null ? null : fairVerdict(last, this.before()))
     this.status.say()
     this.#watch.start()
+    this.#alerts.start()
     this.#writeTimer = setInterval(() => {
       this.#unsaved.saveAgain()
       this.status.say()
@@ -265,6 +269,7 @@ export class NodeRuntime {
     this.#life = 'draining'
     if (this.#writeTimer !== null) clearInterval(this.#writeTimer)
     this.#watch.stop()
+    this.#alerts.stop()
     this.#saysLinks.stop()
     this.#mending.stop()
     this.data.stop()
@@ -342,13 +347,7 @@ export class NodeRuntime {
         this.#linksChanged()
         return
       case 'refused':
-        this.#o.log('fact refused', {
-          from: news.peer,
-          kind: news.fact.kind,
-          owner: news.fact.owner,
-          code: news.code,
-          message: news.message,
-        })
+        this.#o.log('fact refused', refusedFields(news))
         return
       case 'alarm':
         this.#o.log('alarm', { ...news.alarm })

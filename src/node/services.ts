@@ -1,4 +1,6 @@
 /** What the web room sees of the node: the running one, or nothing while there is none. */
+import { X509Certificate } from 'node:crypto'
+import { sha256 } from '../trust/index.ts'
 import type { Config, Digest } from '../model/index.ts'
 import { freeBytes } from '../slots/index.ts'
 import type { WebServices } from '../web/index.ts'
@@ -48,6 +50,7 @@ export function webServices(
     sign: runtime.sign,
     ca: home.ca,
     caPem: home.caPem,
+    webFingerprint: sha256(new X509Certificate(home.web.cert).raw),
     invites: runtime.store,
     people: runtime.store.people,
     audit: runtime.store.audit,

@@ -37,6 +37,7 @@ import { sessionRoutes } from './session-routes.ts'
 import type { Sessions } from './sessions/index.ts'
 import type { WebServices } from './services.ts'
 import type { Tokens } from './tokens.ts'
+import { stickRoutes } from './stick.ts'
 import { Views } from './views.ts'
 
 export interface Accounts {
@@ -52,11 +53,12 @@ export function routesOf(s: WebServices, { sessions, tokens, http }: Accounts): 
     ...dashboardRoutes(s, views),
     ...healthRoutes(s),
     metricsRoute({ services: s, views, sessions, http, streams }),
-    ...sessionRoutes(sessions, () => s.wallNow().getTime()),
+    ...sessionRoutes(sessions, () => s.wallNow().getTime(), { fleet: s.replica.fleet.root.fleet, node: s.self }),
     ...peopleRoutes(tokens, () => s.audit),
     ...readRoutes(s, views, streams),
     ...packageRoutes(s),
     ...logRoutes(s),
+    ...stickRoutes(s),
     ...signedRoutes(s, views, sessions),
     ...homeRoutes(s, views),
     ...backupRoutes(s),
@@ -110,7 +112,10 @@ function readRoutes(s: WebServices, views: Views, streams: EventStreams): readon
       const { items, counts, next } = pageOfNodes(views.nodes(ctx.query['all'] === '1'), ctx.query)
       return { fleet: replica.fleet.root.fleet, nodes: items, counts, next }
     }),
-    get('nodes/:id', (_ctx, param) => views.node(findNode(s, param('id')))),
+    get('nodes/:id', (_ctx, param) => {
+      const node = views.node(findNode(s, param('id')))
+      return node.self ? { ...node, fingerprint: s.webFingerprint } : node
+    }),
     get('peers', ctx => {
       const { items, counts, next } = paged(listPeers(s, views), ctx.query, p => p.id)
       return { peers: items, counts, next }

@@ -103,6 +103,8 @@ export interface WebServices {
   readonly sign: (fact: Omit<Fact, 'sig'>) => Fact
   readonly ca: KeyAndCertificate | null
   readonly caPem: string
+  /** SHA-256 of the certificate that people see, 64 hex digits. */
+  readonly webFingerprint: string
   readonly invites: InviteStore
   readonly people: SessionStore & TokenStore & AnswerStore
   readonly audit: AuditLog

@@ -9,7 +9,12 @@ import { csrfOf, type OpenedSession, type Session, type Sessions } from './sessi
 /** Bytes of a body that anybody may send. */
 const maxLoginBytes = 8192
 
-export function sessionRoutes(sessions: Sessions, now: () => number): readonly Route[] {
+/** @param who what a challenge is signed for: this node of this fleet */
+export function sessionRoutes(
+  sessions: Sessions,
+  now: () => number,
+  who: { readonly fleet: string; readonly node: string },
+): readonly Route[] {
   const path = `${v1}session`
   return [
     {
@@ -18,7 +23,7 @@ export function sessionRoutes(sessions: Sessions, now: () => number): readonly R
       access: 'anyone',
       handle: () => {
         const { challenge, expiresMs } = sessions.challenge()
-        return { challenge, expiresAt: new Date(expiresMs).toISOString() }
+        return { challenge, expiresAt: new Date(expiresMs).toISOString(), ...who }
       },
     },
     {

@@ -6,7 +6,9 @@ const shells = ['bash', 'zsh', 'fish', 'powershell'] as const
 
 /** Long options of a command. */
 const optionsOf = (spec: CommandSpec): readonly string[] =>
-  [...(spec.options ?? []).map(o => /--[a-z-]+/.exec(o.flags)?.[0] ?? ''), '--home', '--json', '--help'].filter(each => each !== '')
+  [...(spec.options ?? []).map(o => /--[a-z-]+/.exec(o.flags)?.[0] ?? ''), '--home', '--server', '--json', '--help'].filter(
+    each => each !== '',
+  )
 
 type Groups = Readonly<Record<string, { readonly aliases?: readonly string[] }>>
 

@@ -11,6 +11,7 @@ import { explainCommands } from './explain.ts'
 import { homeCommands } from './home.ts'
 import { inviteCommands } from './invite.ts'
 import { lifecycleCommands } from './lifecycle.ts'
+import { loginCommands } from './login.ts'
 import { logCommands } from './logs.ts'
 import { nodeCommands } from './nodes.ts'
 import { peerCommands } from './peers.ts'
@@ -19,6 +20,7 @@ import { recoveryCommands } from './recovery.ts'
 import { releaseCommands } from './releases.ts'
 import { rolloutCommands } from './rollouts.ts'
 import { serviceCommands } from './service.ts'
+import { stickCommands } from './stick.ts'
 
 export const groups: Grammar['groups'] = {
   nodes: { aliases: ['fleet'], about: 'the fleet' },
@@ -45,6 +47,8 @@ export const commands: readonly CommandSpec[] = [
   ...auditCommands,
   ...recoveryCommands,
   ...logCommands,
+  ...loginCommands,
+  ...stickCommands,
   ...configCommands,
   ...serviceCommands,
   ...doctorCommands,

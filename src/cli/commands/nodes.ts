@@ -47,6 +47,7 @@ function details(node: NodeAnswer): readonly string[] {
       : [
           `  bytes    ${bytesText(bytes.fetched)} fetched from ${plural(bytes.sources, 'source')}, ${bytesText(bytes.reused)} reused, ${bytesText(bytes.served)} served`,
         ]),
+    ...(node.fingerprint === '' ? [] : [`  login    --fingerprint ${node.fingerprint}`]),
     ...node.log.map(line => `    ${oneLine(line)}`),
   ]
 }

@@ -62,7 +62,7 @@ const back = (context: Context, args: Args, of: string | null = null): Promise<O
 async function deploy(context: Context, args: Args): Promise<Outcome> {
   const source = context.path(args.need(0, 'folder or zip'))
   const key = findKey(context, args)
-  context.requireNode()
+  context.api()
   await checkOptions(context, args)
   const temp = await mkdtemp(join(tmpdir(), 'shoal-deploy-'))
   try {

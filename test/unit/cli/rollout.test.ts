@@ -5,6 +5,7 @@ import { parseRollout, type RolloutAnswer } from '../../../src/cli/answers.ts'
 import { changes, nothingTold } from '../../../src/cli/progress.ts'
 import { asciiGlyphs, glyphsFor, render, unicodeGlyphs } from '../../../src/cli/render.ts'
 import { found } from '../../../src/cli/home/index.ts'
+import { barLine } from '../../../src/cli/upload-bar.ts'
 import { verdictOf } from '../../../src/cli/verdict.ts'
 import { watch } from '../../../src/cli/watch.ts'
 import { parseControl, parseOrder, parseRelease, parseRemoval, ShoalError } from '../../../src/model/index.ts'
@@ -96,6 +97,12 @@ void t.test('a rollout is drawn in the width there is', async t => {
   t.match(lines.at(-1), /and 292 more/)
   t.notMatch(lines.join(''), '\u001b')
   for (const line of lines) t.ok(line.length <= 80)
+})
+
+void t.test('a bar for bytes fits its line', async t => {
+  t.equal(barLine('demo@1.5.0', 3_000_000, 12_000_000, 80), 'demo@1.5.0  [######..................]  25 % of 12 MB')
+  t.equal(barLine('demo@1.5.0', 900, 900, 80), 'demo@1.5.0  [########################] 100 % of 1 kB')
+  t.equal(barLine('a'.repeat(90), 0, 0, 20).length, 20)
 })
 
 void t.test('glyphs follow the terminal', async t => {
@@ -659,6 +666,58 @@ void t.test('people: each change is the next root, signed by an admin', async t 
   })
   t.equal(rescued.code, 0, 'the recovery kit names a new admin')
   t.match(nextRoot().people, [{ name: 'ann' }, { name: 'new', role: 'admin' }])
+})
+
+void t.test('each option of an order is asked for as the contract says', async t => {
+  const { asked } = await fakeNode(w => t.teardown(w), home, agreeing())
+  const draft = async (options: readonly string[]): Promise<Json> => {
+    asked.length = 0
+    const { code, err } = await shoal(['rollout', 'start', 'demo@1.5.0', '--operator', 'ann', '--json', '--home', home, ...options], {
+      env,
+    })
+    t.equal(code, 0, err)
+    return bodyOf(asked, 'rollouts/draft')
+  }
+  const usual = await draft([])
+  t.strictSame(usual, {
+    release: 'demo@1.5.0',
+    rollback: null,
+    only: [],
+    tags: [],
+    canary: [],
+    maxFailed: null,
+    maxMissing: null,
+    waves: '1,10%,50%,100%',
+    soakMs: 10_000,
+    witnesses: 1,
+    deadlineMs: 7 * 86_400_000,
+    window: null,
+    allowDowngrade: false,
+    data: null,
+    replaceApp: false,
+    force: false,
+    dryRun: false,
+    by: 'ann',
+  })
+  const cases: readonly (readonly [readonly string[], object])[] = [
+    [['--only', 'shop-3,till'], { only: ['shop-3', 'till'] }],
+    [['--select', 'site=berlin'], { tags: ['site=berlin'] }],
+    [['--select', 'tag=till'], { tags: ['till', 'tag=till'] }],
+    [['--canary', 'shop-3,till'], { canary: ['shop-3', 'till'] }],
+    [['--waves', '2,25%'], { waves: '2,25%' }],
+    [['--max-failed', '3'], { maxFailed: 3 }],
+    [['--max-missing', '2'], { maxMissing: 2 }],
+    [['--soak', '2m'], { soakMs: 120_000 }],
+    [['--witnesses', '0'], { witnesses: 0 }],
+    [['--deadline', '12h'], { deadlineMs: 43_200_000 }],
+    [['--window', 'Sat 02:00-04:00 Europe/Berlin'], { window: 'Sat 02:00-04:00 Europe/Berlin' }],
+    [['--allow-downgrade'], { allowDowngrade: true }],
+    [['--data', 'restore'], { data: 'restore' }],
+    [['--replace-app'], { replaceApp: true }],
+    [['--force'], { force: true }],
+    [['--dry-run'], { dryRun: true }],
+  ]
+  for (const [options, wanted] of cases) t.strictSame(await draft(options), { ...usual, ...wanted }, options.join(' '))
 })
 
 void t.test('a rotated key: signed by the old and the new one, what the old one signed is named', async t => {

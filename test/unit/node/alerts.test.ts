@@ -1,0 +1,192 @@
+import { createServer, type Server } from 'node:http'
+import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { Alerts } from '../../../src/node/alerts.ts'
+import { type AlertTarget, parseConfig } from '../../../src/model/index.ts'
+
+type Options = ConstructorParameters<typeof Alerts>[0]
+
+const id = (letter: string): string => letter.repeat(52)
+
+interface World {
+  lost: string[]
+  outcomes: Map<string, { outcome: string; attempt: number; reason: { code: string; message: string } }>
+  nowMs: number
+}
+
+/** A fleet of three nodes and one order, as far as alerts look at it. */
+function world(
+  targets: readonly AlertTarget[],
+  memory = new Map<string, string>(),
+): { w: World; alerts: Alerts; logged: string[]; memory: Map<string, string> } {
+  const w: World = { lost: [], outcomes: new Map(), nowMs: 0 }
+  const logged: string[] = []
+  const order = { kind: 'app', name: 'till', version: '2.0.0', generation: 1, dryRun: false, deadlineMs: 1000, release: 'r' }
+  const known = (): object => ({
+    id: id('o'),
+    order,
+    plan: { waves: [{ nodes: [id('a'), id('b')], maxFailed: 0, maxMissing: 0 }], lost: [] },
+    release: null,
+    controls: [],
+    preflights: new Map([id('a'), id('b')].map(n => [n, { go: true, attempt: 1 }])),
+    outcomes: w.outcomes,
+    receipts: new Map(),
+    ageMs: 0,
+  })
+  const replica = {
+    self: id('c'),
+    orders: () => [known()],
+    fleet: {
+      root: { fleet: id('f'), fleetName: 'shops' },
+      members: () => ['a', 'b', 'c'].map(l => ({ id: id(l) })),
+      node: (n: string) => ({ name: `box-${n[0] ?? ''}` }),
+    },
+    registers: { get: () => undefined },
+    holds: { of: () => null },
+  } as unknown as Options['replica']
+  const alerts = new Alerts({
+    replica,
+    isLost: n => w.lost.includes(n),
+    targets: () => targets,
+    memory: { remembered: k => memory.get(k), remember: (k, v) => void memory.set(k, v) },
+    log: event => void logged.push(event),
+    now: () => w.nowMs,
+    wallNow: () => new Date(0),
+  })
+  return { w, alerts, logged, memory }
+}
+
+async function receiver(
+  answer: (count: number) => number,
+): Promise<{ url: string; got: Record<string, unknown>[]; server: Server; heard: () => Promise<unknown> }> {
+  const got: Record<string, unknown>[] = []
+  let count = 0
+  const server = createServer((req, res) => {
+    let body = ''
+    req.on('data', (chunk: Buffer) => (body += chunk.toString()))
+    req.on('end', () => {
+      const status = answer(count++)
+      if (status === 200) got.push(JSON.parse(body))
+      res.writeHead(status).end('ok', () => server.emit('heard'))
+    })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  return {
+    url: `http://127.0.0.1:${typeof address === 'object' ? (address?.port ?? 0) : 0}/hook`,
+    got,
+    server,
+    heard: () => once(server, 'heard'),
+  }
+}
+
+void t.test('a webhook hears of each condition once, as long as it lasts, over restarts', async t => {
+  const { url, got, server, heard } = await receiver(() => 200)
+  t.teardown(() => server.close())
+  const { w, alerts, memory } = world([{ webhook: url }])
+  alerts.look()
+  w.lost = [id('c')]
+  alerts.look()
+  w.nowMs = 59_000
+  alerts.look()
+  t.same(got, [], 'a node that switches is silent for a moment')
+  w.nowMs = 60_000
+  let next = heard()
+  alerts.look()
+  await next
+  t.match(got[0], {
+    event: 'node-lost',
+    node: { id: id('c'), name: 'box-c' },
+    rollout: null,
+    fleet: { name: 'shops' },
+    from: { id: id('c') },
+    id: /^[0-9a-f]{32}$/,
+  })
+  w.outcomes.set(id('a'), { outcome: 'rolled-back', attempt: 1, reason: { code: 'APP_UNHEALTHY', message: 'no printer' } })
+  // Each look hands out a new picture; two things happened at once.
+  next = heard().then(heard)
+  alerts.look()
+  await next
+  t.match(got.slice(1), [
+    { event: 'rolled-back', message: 'box-a went back from till@2.0.0: APP_UNHEALTHY: no printer', rollout: { release: 'till@2.0.0' } },
+    { event: 'halted', message: /^till@2\.0\.0 is halted/ },
+  ])
+  alerts.look()
+  t.equal(got.length, 3)
+  while (JSON.parse(memory.get('alerts told') ?? '[]').length < 3) await new Promise(setImmediate)
+  const again = world([{ webhook: url }], memory)
+  Object.assign(again.w, { ...w, nowMs: 0 })
+  again.alerts.look()
+  again.w.nowMs = 100_000
+  again.alerts.look()
+  again.w.lost = []
+  again.alerts.look()
+  t.notMatch(memory.get('alerts told'), /node-lost/, 'over; told again if it comes again')
+  again.w.lost = [id('c')]
+  again.alerts.look()
+  again.w.nowMs = 200_000
+  next = heard()
+  again.alerts.look()
+  await next
+  t.equal(got.length, 4)
+  t.equal(got[3]?.['id'], got[0]?.['id'], 'the same thing has the same id')
+  alerts.stop()
+  again.alerts.stop()
+})
+
+void t.test('a receiver that fails is tried again, and holds up nobody else', async t => {
+  const bad = await receiver(count => (count === 0 ? 500 : 200))
+  const good = await receiver(() => 200)
+  t.teardown(() => [bad.server.close(), good.server.close()])
+  const { w, alerts, logged } = world([{ webhook: bad.url }, { webhook: good.url }])
+  w.outcomes.set(id('a'), { outcome: 'failed', attempt: 1, reason: { code: 'INTERNAL', message: 'x' } })
+  const heard = good.heard()
+  alerts.look()
+  await heard
+  while (bad.got.length < 2) await bad.heard()
+  t.same(
+    bad.got.map(g => g['event']),
+    ['rolled-back', 'halted'],
+    'in their order',
+  )
+  t.ok(logged.includes('alert not told'))
+  alerts.stop()
+})
+
+void t.test('a command is given the document on standard input, and no shell', async t => {
+  const dir = t.testdir()
+  const script = join(dir, 'tell.mjs')
+  const out = join(dir, 'out')
+  writeFileSync(
+    script,
+    `import { appendFileSync, readFileSync } from 'node:fs'\nappendFileSync(process.argv[2], process.argv[3] + ' ' + readFileSync(0, 'utf8') + '\\n')\n`,
+  )
+  const { w, alerts, logged } = world([{ command: [process.execPath, script, out] }, { command: ['/no/such/program; true'] }])
+  w.outcomes.set(id('a'), { outcome: 'rolled-back', attempt: 1, reason: { code: 'INTERNAL', message: '$(reboot) `x`' } })
+  alerts.look()
+  while (logged.filter(event => event === 'alert told').length < 2) await new Promise(done => setImmediate(done))
+  t.match(readFileSync(out, 'utf8'), /^rolled-back \{.*\$\(reboot\) `x`.*\}\nhalted \{/)
+  t.ok(logged.includes('alert not told'), 'one that does not start is logged')
+  alerts.stop()
+})
+
+void t.test('config.json names receivers, or is refused', async t => {
+  const parse = (alerts: unknown): unknown => parseConfig({ name: 'box', alerts }).alerts
+  t.same(parse([{ webhook: 'https://x.example/a' }, { command: ['mail', 'me'] }]), [
+    { webhook: 'https://x.example/a' },
+    { command: ['mail', 'me'] },
+  ])
+  for (const bad of [
+    [{}],
+    [{ webhook: 'ftp://x' }],
+    [{ webhook: 'https://' }],
+    [{ command: [] }],
+    [{ command: [''] }],
+    [{ webhook: 'https://x', command: ['y'] }],
+    'x',
+  ])
+    t.throws(() => parse(bad), { code: 'BAD_REQUEST' }, JSON.stringify(bad))
+})
