@@ -198,6 +198,8 @@ function signedRoutes(s: WebServices, views: Views, sessions: Sessions): readonl
   return [
     post('releases', 'signs as operator', async (ctx, _param, caller) => {
       const { isNew, id, release } = documents.release(await acts.release(await readJson(ctx.req), caller))
+      // Its package may lie here since before it was signed for.
+      if (isNew) s.holdingsChanged()
       made(ctx, isNew)
       return { id, kind: release.kind, name: release.name, version: release.version }
     }),

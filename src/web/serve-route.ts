@@ -77,6 +77,8 @@ async function onceIfAsked(ctx: Context, route: Route, caller: Caller, n: RouteN
   const secret = caller.kind === 'session' ? caller.secret : (bearerOf(ctx.req) ?? '')
   const request = { key, route: `${route.method} ${ctx.path}`, caller, secret, body: await readBytes(ctx.req) }
   const { status, body, isReplay } = await n.idempotency.once(request, async (): Promise<Answer> => {
+    // Koa's own status is 404 until there is a body; what is kept must be the answer's.
+    ctx.status = 200
     const answer = await work()
     return { status: ctx.status, body: answer ?? null }
   })
