@@ -33,6 +33,8 @@ export const meanings: Partial<Readonly<Record<Code, string>>> = {
   TOO_MANY_TRIES: 'There were too many logins that failed, of this name or from this address.',
   CSRF: 'A change came with a session’s cookie, but not from the session’s own page.',
   DB_LOCKED: 'The file node.db cannot be opened or written because another program holds a lock on it.',
+  SUPERVISOR_FAILED:
+    'A release of Shoal was confirmed, but its supervisor did not start afterwards, so the loader went back to an earlier one.',
   SLOT_DAMAGED: 'Files of an unpacked release are not what was signed.',
   NOT_ALLOWED: 'Who asks is known, but their role does not include this.',
   UNAUTHENTICATED: 'The request said nothing about who asks, or the token or session is over.',

@@ -153,6 +153,11 @@ export const codes = {
   HELD: entry(1, 409, 'Somebody holds the node; `shoal nodes unhold` lets it go on.'),
   SKIPPED: entry(1, 409, 'An operator left the node out.'),
   SUPERSEDED: entry(1, 409, 'A newer order covers the node.'),
+  SUPERVISOR_FAILED: entry(
+    1,
+    422,
+    'The new Shoal served until it was started anew, and then did not start: the node runs another. Its log says why; order a release that is mended.',
+  ),
   UNHEALTHY_BEFORE: entry(1, 409, 'The node was ill before the update and is still; cure it first.'),
 } as const satisfies Record<string, CodeEntry>
 

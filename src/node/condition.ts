@@ -12,6 +12,7 @@ export interface ConditionSource {
   readonly reserveMb: () => number
   readonly orders: () => readonly KnownOrder[]
   readonly hasLoader: boolean
+  readonly isCloned: () => boolean
 }
 
 async function firstNotWritable(paths: readonly string[]): Promise<string | null> {
@@ -54,5 +55,6 @@ export async function conditionFor(known: KnownOrder, s: ConditionSource): Promi
     notWritable: await firstNotWritable([paths.instance, paths.packages, paths.slots, paths.data]),
     failedBefore: failedBefore(s.orders(), s.self, known),
     hasRestartPath: s.hasLoader,
+    isCloned: s.isCloned(),
   }
 }

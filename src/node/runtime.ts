@@ -32,7 +32,9 @@ import { EventLog, type LifeState } from '../web/index.ts'
 import { confirmData, runApp, safeSwitch, tidyData } from './app-runner.ts'
 import { type Alerts, alertsFor } from './alerts.ts'
 import { type Before, fairVerdict, recallBefore, rememberBefore } from './before.ts'
+import { Clones } from './clones.ts'
 import { conditionFor } from './condition.ts'
+import { tellFallenBack } from './fallen-back.ts'
 import { HealthWatch } from './health-watch.ts'
 import { describe, protectedDigest } from './home.ts'
 import { DataCare, type SwapAsker } from './data-care.ts'
@@ -72,10 +74,12 @@ export class NodeRuntime {
   readonly #mending: Mending
   readonly #unsaved: Unsaved
   readonly #recall: Recall
+  readonly #clones: Clones
   readonly #watch: HealthWatch
   readonly #alerts: Alerts
   readonly #saysLinks = new Soon(linksPauseMs, () => this.say('links', '', { peers: this.linked().toSorted() }))
   #app: RunningApp | null = null
+  #isFallenBack = false
   #writeTimer: NodeJS.Timeout | null = null
   #life: LifeState = 'starting'
 
@@ -103,8 +107,8 @@ export class NodeRuntime {
     this.sign = factSigner(o.home.key.key)
     const facts = lenient(store, o.log)
     this.replica = new Replica({ self: o.home.key.id, epoch, sign: this.sign, store: facts, now: () => performance.now() }, o.home.fleet)
-    const peers = o.settings.config.peers.map(p => p.id)
-    this.#recall = new Recall({ isLost, store, replica: this.replica, peers, log: o.log })
+    this.#recall = new Recall({ isLost, store, replica: this.replica, peers: o.settings.config.peers.map(p => p.id), log: o.log })
+    this.#clones = new Clones({ self: o.home.key.id, now: () => performance.now(), changed: () => this.status.say(), log: o.log })
     this.events = new EventLog(epoch * 1_000_000)
     this.reach = new Reachability(
       this.replica,
@@ -124,7 +128,16 @@ export class NodeRuntime {
       },
       saidBefore(this.replica),
     )
-    this.#supply = this.#makeSupply()
+    this.#supply = new Supply({
+      home: this.#o.home.paths.home,
+      replica: this.replica,
+      packages: this.packages,
+      request: this.peerHttp.request,
+      linked: () => this.linked(),
+      progress: (percent, bytes) => this.status.progress(percent, bytes),
+      holdingsChanged: () => this.saysHoldings(),
+      log: this.#o.log,
+    })
     const requestSwap: SwapAsker = (target, swap) => this.#requestSwitch({ ...target, linked: this.linked().length }, swap)
     this.data = new DataCare({ ...o, isAppRunning: () => this.#app !== null, requestSwap, memory: store, wallNow: () => new Date() })
     this.driver = this.#makeDriver()
@@ -145,7 +158,8 @@ export class NodeRuntime {
 
   get #health(): Health {
     if (this.#isWithoutApp) return 'safe-mode'
-    const isIll = this.#watch.isDegraded || this.store.isCopy || this.#recall.isLost || this.#unsaved.count > 0 || this.#mending.hasDamage
+    const isAmiss = this.#recall.isLost || this.#clones.isCloned || this.#isFallenBack || this.#mending.hasDamage
+    const isIll = isAmiss || this.#watch.isDegraded || this.store.isCopy || this.#unsaved.count > 0
     return isIll ? 'degraded' : this.replica.holds.of(this.replica.self) === null ? 'ok' : 'held'
   }
 
@@ -170,8 +184,8 @@ export class NodeRuntime {
   /** Begins to speak: links, facts about itself, orders. Whose epoch is not on disk is silent until a worker takes over that has it there. */
   start(last: LastSwitch | null): void {
     this.#life = this.#isWithoutApp ? 'safe-mode' : 'ok'
-    const { slots, isAppDamaged, log } = this.#o
-    if (this.#life === 'safe-mode') log('alarm', { alarm: 'safe mode: the app stays out', ...slots, isAppDamaged })
+    if (this.#life === 'safe-mode')
+      this.#o.log('alarm', { alarm: 'safe mode: the app stays out', ...this.#o.slots, isAppDamaged: this.#o.isAppDamaged })
     this.store.serve()
     if (this.store.isCopy) {
       this.#waitForDisk()
@@ -191,6 +205,7 @@ export class NodeRuntime {
     holdTestPackage(this.packages).catch((error: unknown) => this.#o.log('no test package', { error: String(error) }))
     if (this.#o.trial === null) confirmData(this.#o.home.paths, this.#o.log)
     this.driver.start(this.#o.trial, last === null ? null : fairVerdict(last, this.before()))
+    if (this.#o.trial?.kind !== 'shoal') this.#isFallenBack = tellFallenBack(this.replica, this.driver, this.#o.shoal)
     this.status.say()
     this.#watch.start()
     this.#alerts.start()
@@ -273,6 +288,7 @@ export class NodeRuntime {
     this.#saysLinks.stop()
     this.#mending.stop()
     this.data.stop()
+    this.#clones.stop()
     this.driver.stop()
     this.mesh.park()
   }
@@ -351,8 +367,7 @@ export class NodeRuntime {
         return
       case 'alarm':
         this.#o.log('alarm', { ...news.alarm })
-        if (news.alarm.alarm === 'ahead' && news.alarm.epoch >= this.replica.epoch && !this.#recall.isLost)
-          this.#raiseEpoch(news.alarm.epoch)
+        if (!this.#recall.isLost) this.#raiseEpoch(this.#clones.heard(news.alarm, this.replica.epoch))
         return
       case 'synced':
         return
@@ -360,7 +375,8 @@ export class NodeRuntime {
   }
 
   /** This node lost its memory: its facts must go above what the others hold of it. */
-  #raiseEpoch(above: number): void {
+  #raiseEpoch(above: number | null): void {
+    if (above === null) return
     this.replica.raiseEpoch(this.store.raiseEpoch(above + 1))
     this.say('node', '', this.about())
     this.status.say()
@@ -384,19 +400,6 @@ export class NodeRuntime {
     this.driver.changed()
   }
 
-  #makeSupply(): Supply {
-    return new Supply({
-      home: this.#o.home.paths.home,
-      replica: this.replica,
-      packages: this.packages,
-      request: this.peerHttp.request,
-      linked: () => this.linked(),
-      progress: (percent, bytes) => this.status.progress(percent, bytes),
-      holdingsChanged: () => this.saysHoldings(),
-      log: this.#o.log,
-    })
-  }
-
   #makeDriver(): RolloutDriver {
     const { home, settings, log } = this.#o
     const condition = {
@@ -406,6 +409,7 @@ export class NodeRuntime {
       reserveMb: () => settings.config.limits.reserveMb,
       orders: () => this.replica.orders(),
       hasLoader: this.#o.hasLoader,
+      isCloned: () => this.#clones.isCloned,
     }
     return new RolloutDriver({
       replica: this.replica,
@@ -421,7 +425,7 @@ export class NodeRuntime {
       running: () => ({ app: this.#o.app?.running.digest ?? null, shoal: this.#o.shoal.digest }),
       hasPackage: digest => this.packages.has(digest),
       isStaged: digest => this.#supply.isStaged(digest),
-      isHeld: () => this.replica.holds.of(this.replica.self) !== null,
+      isHeld: () => this.#clones.isCloned || this.replica.holds.of(this.replica.self) !== null,
       isHealthy: () => !this.#isWithoutApp && !this.#watch.isIll,
       isLost: node => this.reach.reach(node) === 'lost',
       linked: () => this.linked(),

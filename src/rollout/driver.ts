@@ -119,6 +119,12 @@ export class RolloutDriver {
     this.changed()
   }
 
+  /** The node confirmed this release of Shoal, and then could not start with it. */
+  fellBack(known: KnownOrder, message: string): void {
+    const attempt = known.outcomes.get(this.#o.replica.self)?.attempt ?? 1
+    this.#sayOutcome(known, attempt, 'rolled-back', { code: 'SUPERVISOR_FAILED', message }, this.#o.running()[known.order.kind], [])
+  }
+
   /** The supervisor did not begin the switch: it is asked again. */
   refused(code: string, message: string): void {
     this.#o.hands.log('switch refused', { code, message })

@@ -24,7 +24,7 @@ import {
   parseNodeId,
   ShoalError,
 } from '../model/index.ts'
-import { nodeIdOf, p256Spki } from './certificate.ts'
+import { nodeIdOf, type NodeKey, p256Spki } from './certificate.ts'
 import { verifyDocument } from './dsse.ts'
 import { retiredKeys, signingKeys, type TrustedRoot } from './root.ts'
 
@@ -102,6 +102,18 @@ const proofMessage = (fleet: FleetId, invite: string, node: NodeId): Buffer =>
 export function proveToken(token: Token, node: NodeId): string {
   const key = createPrivateKey({ key: Buffer.from(token.key, 'base64url'), format: 'der', type: 'pkcs8' })
   return sign(null, proofMessage(token.fleet, token.invite, node), key).toString('base64')
+}
+
+const claimMessage = (fleet: FleetId, invite: string, node: NodeId): Buffer =>
+  Buffer.from(JSON.stringify(['shoal-join-claim-v1', fleet, invite, node]))
+
+/** Proof that whoever asks holds the new node's own key. Told to the redeemer alone, while the admission is known to all. */
+export const proveKey = (token: Token, node: NodeKey): string =>
+  sign('sha256', claimMessage(token.fleet, token.invite, node.id), createPrivateKey(node.key)).toString('base64')
+
+export function isKeyProof(claim: string, fleet: FleetId, invite: string, admission: Pick<Admission, 'node' | 'spki'>): boolean {
+  const key = createPublicKey({ key: p256Spki(admission.spki), format: 'der', type: 'spki' })
+  return verify('sha256', claimMessage(fleet, invite, admission.node), key, Buffer.from(claim, 'base64'))
 }
 
 /** Body of a `member` fact: everything that others need to check an admission. */

@@ -16,7 +16,7 @@ import {
   parseNodeId,
   ShoalError,
 } from '../model/index.ts'
-import { makeNodeCertificate, verifyAdmission } from '../trust/index.ts'
+import { isKeyProof, makeNodeCertificate, verifyAdmission } from '../trust/index.ts'
 import type { WebServices } from './services.ts'
 
 /** Sync peers that joins alone bring: links find the rest, and config.json stays readable for people. */
@@ -27,7 +27,7 @@ const seedKinds = ['root', 'member', 'removal', 'node']
 
 /**
  * Who asks again with the same proof gets the same certificate, since an answer may be lost. But a proof is no secret: all members hold it in the
- * admission. So what only the token's holder may have or say, the CA's key and the address, counts the first time alone.
+ * admission. So what only the new node may have or say, the CA's key and the address, counts the first time, and later for who holds its key.
  * @throws ShoalError NOT_ALLOWED, TOKEN_USED, TOKEN_EXPIRED, BAD_SIGNATURE, NOT_MEMBER
  */
 export async function redeem(services: WebServices, f: Fields): Promise<Record<string, unknown>> {
@@ -51,16 +51,16 @@ export async function redeem(services: WebServices, f: Fields): Promise<Record<s
   const fact = admissionFact(services.sign, services.self, admission, invite.generation)
   const isNew = mayAdmit(services, fact)
   if (!invites.redeem(invite.id, node, fact)) throw new ShoalError('TOKEN_USED', `invite ${invite.id} has no use left`)
-  if (isNew) {
-    services.publish([fact], true)
-    await pinNewNode(services, f, node)
-  }
+  if (isNew) services.publish([fact], true)
+  const claim = f.maybe('claim', (v, w) => asString(v, w, 200), '')
+  const isItself = isNew || isKeyProof(claim, replica.fleet.root.fleet, invite.id, admission)
+  if (isItself) await pinNewNode(services, f, node)
   services.log(isNew ? 'node admitted' : 'node asked again', { node, invite: invite.id })
   return {
     roots: rootChain(services),
     ca: services.caPem,
     cert: makeNodeCertificate(admission.spki, replica.fleet.root.fleet, ca),
-    caKey: invite.canInvite && isNew ? ca.key : null,
+    caKey: invite.canInvite && isItself ? ca.key : null,
     console: invite.console,
     facts: replica.registers.all().filter(each => seedKinds.includes(each.kind)),
     redeemer: { id: services.self, address: services.addresses()[0] ?? '' },

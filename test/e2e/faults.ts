@@ -2,6 +2,7 @@
  * What the fault tests share: an app that can be made to fail, requests that name what they met, and a row of the matrix: a fault, what the node
  * answered until its app answered again, and whether everything that must survive did.
  */
+import { randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { request } from 'node:https'
 import { join } from 'node:path'
@@ -10,17 +11,18 @@ import type { Test } from 'tap'
 import { type TestNode, until } from './fleet.ts'
 
 /** Files in data/ steer it: `ill` (unhealthy), `crash` (holds the version that ends itself). Its paths /spin, /leak and /exit do what they say. */
-export function makeFaultApp(dir: string, version: string): string {
+export function makeFaultApp(dir: string, version: string, { startMs = 0, probationSeconds = 1, bytes = 0 } = {}): string {
   const folder = join(dir, `app-${version}`)
   mkdirSync(folder, { recursive: true })
-  const pkg = { name: 'till', version, type: 'module', shoal: { app: 'index.js', probation: { seconds: 1 } } }
+  const pkg = { name: 'till', version, type: 'module', shoal: { app: 'index.js', probation: { seconds: probationSeconds } } }
   writeFileSync(join(folder, 'package.json'), JSON.stringify(pkg))
   writeFileSync(
     join(folder, 'index.js'),
     `import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { title } from './title.js'
-export default host => {
+export default async host => {
+  await new Promise(done => setTimeout(done, ${startMs}))
   const at = name => join(host.dataDir, name)
   if (existsSync(at('crash')) && readFileSync(at('crash'), 'utf8') === host.version) setTimeout(() => process.exit(9), 50)
   const held = []
@@ -39,6 +41,7 @@ export default host => {
 `,
   )
   writeFileSync(join(folder, 'title.js'), `export const title = 'Kasse ${version}'\n`)
+  if (bytes > 0) writeFileSync(join(folder, 'ballast.bin'), randomBytes(bytes))
   return folder
 }
 
@@ -95,11 +98,13 @@ export interface Fault {
   readonly state: string
   readonly fault: string
   readonly node: TestNode
-  /** The release that must answer in the end. */
-  readonly version: string
+  /** The release that must answer in the end; or those of which one must. */
+  readonly version: string | readonly string[]
   readonly withinMs: number
   /** Makes the fault; returns when it is made. What restarts the node from outside, as a service manager does, is part of it. */
   readonly strike: () => void | Promise<void>
+  /** What else must be so in the end. */
+  readonly isSettled?: () => boolean | Promise<boolean>
 }
 
 export interface Row {
@@ -112,9 +117,10 @@ export interface Row {
 }
 
 /** Strikes, and asks until the app has answered for half a second. */
-export async function suffer(t: Test, { state, fault, node, version, withinMs, strike }: Fault): Promise<Row> {
+export async function suffer(t: Test, { state, fault, node, version, withinMs, strike, isSettled = () => true }: Fault): Promise<Row> {
   const before = treasures(node)
   const start = performance.now()
+  const wanted = [version].flat().map(each => `app ${each}`)
   const met: { readonly what: string; readonly atMs: number }[] = []
   const over = new AbortController()
   const asking = (async () => {
@@ -127,15 +133,15 @@ export async function suffer(t: Test, { state, fault, node, version, withinMs, s
     await strike()
     const struckAt = met.length
     await until(
-      `${state}, ${fault}: app ${version} answers`,
-      async () => met.length > struckAt + 5 && met.slice(-5).every(m => m.what === `app ${version}`),
+      `${state}, ${fault}: ${wanted.join(' or ')} answers`,
+      async () => met.length > struckAt + 5 && met.slice(-5).every(m => wanted.includes(m.what)) && (await isSettled()),
       withinMs,
     )
   } finally {
     over.abort()
     await asking
   }
-  const other = met.filter(m => m.what !== `app ${version}`)
+  const other = met.filter(m => !wanted.includes(m.what))
   const row = { state, fault, meanwhile: [...new Set(other.map(m => m.what))], seconds: Math.round((other.at(-1)?.atMs ?? 0) / 100) / 10 }
   t.comment(`| ${state} | ${fault} | ${row.meanwhile.join(', ') || '-'} | ${row.seconds} |`)
   t.same(treasures(node), before, `${state}, ${fault}: identity, config.json and data as they were`)

@@ -119,7 +119,13 @@ export class WriteFaults {
   }
 
   #standing(): number | null {
-    const line = this.#lines().find(each => each.startsWith('standing '))
-    return line === undefined ? null : Number(line.split(' ')[1])
+    return standing(this.#log)
   }
+}
+
+/** The process that stands still at its write; null: none does yet. */
+export function standing(log: string): number | null {
+  const lines = existsSync(log) ? readFileSync(log, 'utf8').split('\n') : []
+  const line = lines.find(each => each.startsWith('standing '))
+  return line === undefined ? null : Number(line.split(' ')[1])
 }

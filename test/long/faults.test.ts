@@ -1,5 +1,5 @@
 /** The rest of the fault matrix (docs/reliability.md): what takes long, or cannot run everywhere. */
-import { chmodSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
@@ -30,12 +30,24 @@ async function fleetOf(t: Parameters<typeof suffer>[0], count: number): Promise<
   return fleet
 }
 
-void t.test('killed at every durable write of a deployment and of a start', { timeout: 800_000 }, async t => {
+for (const isAlone of [false, true]) {
+  void t.test(
+    `${isAlone ? 'alone' : 'with all processes'} killed at every durable write of a deployment`,
+    { timeout: 800_000 },
+    async t => {
+      const fleet = await fleetOf(t, 1)
+      const faults = new WriteFaults(fleet, fleet.first)
+      const points = await faults.record()
+      t.ok(points.length >= 12, points.join(', '))
+      for (const point of points) await faults.killAt(t, point, isAlone)
+      t.equal((await fleet.deploy(fleet.first, makeFaultApp(join(fleet.dir, 'apps'), '2.0.0'))).code, 0, 'the next release works')
+    },
+  )
+}
+
+void t.test('killed at the durable writes of a start', { timeout: 280_000 }, async t => {
   const fleet = await fleetOf(t, 1)
   const faults = new WriteFaults(fleet, fleet.first)
-  const points = await faults.record()
-  t.ok(points.length >= 12, points.join(', '))
-  for (const isAlone of [false, true]) for (const point of points) await faults.killAt(t, point, isAlone)
   for (const name of ['loader before attempts 1', 'loader after attempts 1', 'worker before local.token 1', 'loader before attempts 2'])
     await faults.killAtStart(t, name)
   t.equal((await fleet.deploy(fleet.first, makeFaultApp(join(fleet.dir, 'apps'), '2.0.0'))).code, 0, 'the next release works')
@@ -192,6 +204,44 @@ void t.test('a disk that lies: package, slots, config.json', { timeout: 280_000 
   )
   await until('and shown', async () => (await node.api('nodes/self')).health === 'degraded')
   await fleet.linked()
+})
+
+void t.test('every other small file of a home, cut or gone', { timeout: 280_000 }, async t => {
+  const fleet = await fleetOf(t, 1)
+  const node = fleet.first
+  const small = ['instance/local.token', 'instance/slots/builtin', 'instance/slots/current.json.bak', 'instance/config.json.bak']
+  const files = [...small, 'instance/slots/attempts', 'instance/data.json', 'instance/run/supervisor.json', 'instance/logs/node.log']
+  for (const how of ['cut', 'gone']) {
+    await suffer(t, {
+      ...steady,
+      node,
+      fault: `${files.join(', ')}: ${how}`,
+      strike: async () => {
+        await node.kill()
+        for (const file of files.map(each => join(node.home, each)).filter(each => existsSync(each)))
+          if (how === 'gone') rmSync(file)
+          else truncateSync(file, Math.min(5, statSync(file).size))
+        await node.start()
+      },
+    })
+  }
+  for (const name of ['node.key', 'node.pem', 'ca.pem']) {
+    const path = join(node.home, 'certs', name)
+    const whole = readFileSync(path)
+    await node.kill()
+    truncateSync(path, 40)
+    await t.rejects(node.start(), { message: /HOME_DAMAGED/ }, `without ${name} it is nobody, and says so`)
+    writeFileSync(path, whole, { mode: 0o600 })
+    await node.start()
+    t.equal(await meet(node), `app ${version}`)
+  }
+  await node.kill()
+  truncateSync(join(node.home, 'certs/node.key'), 40)
+  await must(node.cli(['reset-identity', '--yes', '--json']))
+  const founded = await node.cli(['init', '--listen', '127.0.0.1:0', '--operator', 'anna', '--json'])
+  t.equal(founded.code, 0, founded.stderr)
+  await node.start()
+  t.equal(node.file('instance/data/keep.txt'), `kept by ${node.name}`)
 })
 
 for (const year of [2000, 2040]) {

@@ -161,6 +161,11 @@ void t.test('two nodes: Shoal updates itself, worker now, supervisor at its next
     await stays('9.3.3')
     for (const node of nodes) await restart(node)
     await stays('9.2.0')
+    for (const [node, other] of [nodes, nodes.toReversed()] as const)
+      await until('the fleet knows that it does not run what it confirmed', async () => {
+        const { health, outcome, reason } = await (other ?? fleet.first).api(`nodes/${node?.id ?? ''}`)
+        return health === 'degraded' && outcome === 'rolled-back' && reason?.code === 'SUPERVISOR_FAILED'
+      })
   })
 
   await t.test('and from there the next release is taken', async t => {
@@ -168,6 +173,7 @@ void t.test('two nodes: Shoal updates itself, worker now, supervisor at its next
     const done = await deploy(fleet.first, zipOf('9.4.0', withoutNode))
     t.equal(done.code, 0, done.stderr)
     await stays('9.4.0')
+    for (const node of nodes) t.equal((await node.api('nodes/self')).health, 'ok')
     t.same(
       nodes.map(n => contents(join(n.home, 'certs'))),
       files,

@@ -22,6 +22,7 @@ import {
   type NodeKey,
   nodeOfCertificate,
   pinOf,
+  proveKey,
   proveToken,
   serverNameOf,
   sha256,
@@ -60,7 +61,8 @@ export async function redeem(
 ): Promise<Redeemed> {
   const endpoint = await findRedeemer(token, signal)
   const node = await keyOf()
-  const text = JSON.stringify({ invite: token.invite, node: node.id, spki: node.spki, proof: proveToken(token, node.id), ...self })
+  const proofs = { proof: proveToken(token, node.id), claim: proveKey(token, node) }
+  const text = JSON.stringify({ invite: token.invite, node: node.id, spki: node.spki, ...proofs, ...self })
   const reply = await exchange(endpoint, undefined, {
     method: 'POST',
     path: '/_shoal/join',

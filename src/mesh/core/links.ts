@@ -27,7 +27,7 @@ export interface LinkHooks {
 
 /**
  * Of two links to one peer, the one that goes:
- * - the peer's nonce is another: it started anew, its old link is dead;
+ * - the peer's nonce is another: it started anew, its old link is dead (both go if it is known to be two machines, which both must hear);
  * - the older link has been up longer than any dial takes: the peer would not dial if it still had it;
  * - else both dialled at once: the one dialled by the greater id stays, and of two by the same side the newer.
  */
@@ -97,9 +97,13 @@ export class Links {
     const isCloned = this.#clones.note(link.peer, hello.nonce, this.#ctx.now)
     if (isCloned) this.#ctx.out.push({ t: 'alarm', alarm: { alarm: 'cloned', peer: link.peer } })
     const older = this.#active.get(link.peer)
+    if (older !== undefined && isCloned) {
+      for (const each of [older, link]) this.#end(each, closeCodes.cloned, false)
+      return
+    }
     if (older !== undefined) {
       const loser = loserOf(older, link, this.#ctx.options.node, this.#ctx.now)
-      this.#end(loser, isCloned ? closeCodes.cloned : closeCodes.duplicate, true)
+      this.#end(loser, closeCodes.duplicate, true)
       if (loser === link) return
       if (older.hello?.nonce !== hello.nonce) this.#ctx.out.push({ t: 'linkDown', peer: link.peer, code: closeCodes.duplicate })
     }

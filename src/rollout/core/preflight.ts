@@ -19,6 +19,8 @@ export interface Condition {
   /** Digests that failed here before. */
   readonly failedBefore: ReadonlySet<Digest>
   readonly hasRestartPath: boolean
+  /** Another machine lives under this node's id. */
+  readonly isCloned: boolean
 }
 
 /** A package becomes about four times its size: the zip itself, its unpacked slot, and room to work. */
@@ -29,6 +31,7 @@ const no = (code: Reason['code'], message: string): Reason => ({ code, message }
 type Check = (order: Order, release: Release, ref: PackageRef, now: Condition) => Reason | null
 
 const checks: readonly Check[] = [
+  (_order, _release, _ref, now) => (now.isCloned ? no('CLONED_ID', 'another machine lives under this node’s id') : null),
   (_order, { engines }, _ref, now) =>
     engines !== null && !satisfies(now.nodejs, engines, { includePrerelease: true })
       ? no('ENGINE_UNSUPPORTED', `the release needs Node.js ${engines}, this node has ${now.nodejs}`)

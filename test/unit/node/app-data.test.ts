@@ -99,6 +99,7 @@ void t.test('a preflight sees the data’s version, and counts a snapshot where 
     reserveMb: () => 1,
     orders: () => [],
     hasLoader: true,
+    isCloned: () => false,
   }
   const known = (of: object | null): KnownOrder => ({ id: order, order: { kind: 'app' }, release: of }) as unknown as KnownOrder
   const condition = (of: object | null) => conditionFor(known(of), source)

@@ -440,6 +440,7 @@ const condition = (over: Partial<Condition> = {}): Condition => ({
   notWritable: null,
   failedBefore: new Set(),
   hasRestartPath: true,
+  isCloned: false,
   ...over,
 })
 
