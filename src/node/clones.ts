@@ -38,15 +38,14 @@ export class Clones {
     return this.#o.now() - this.#seenAt < quietMs
   }
 
-  /** @returns the epoch above which this node must speak from now on; null: nothing changes */
-  heard(alarm: Alarm, epoch: number): number | null {
+  /** @param raise this node lost its memory, and must speak from above that epoch */
+  heard(alarm: Alarm, epoch: number, raise: (above: number) => void): void {
     const { self, now } = this.#o
     if (alarm.alarm === 'cloned' && alarm.peer === self) this.#seen()
-    if (alarm.alarm !== 'ahead' || alarm.epoch < epoch || this.isCloned) return null
+    if (alarm.alarm !== 'ahead' || alarm.epoch < epoch || this.isCloned) return
     this.#raises = [...this.#raises.filter(at => now() - at < raiseWindowMs), now()]
-    if (this.#raises.length <= raisesAllowed) return alarm.epoch
-    this.#seen()
-    return null
+    if (this.#raises.length <= raisesAllowed) raise(alarm.epoch)
+    else this.#seen()
   }
 
   stop(): void {

@@ -367,7 +367,7 @@ export class NodeRuntime {
         return
       case 'alarm':
         this.#o.log('alarm', { ...news.alarm })
-        if (!this.#recall.isLost) this.#raiseEpoch(this.#clones.heard(news.alarm, this.replica.epoch))
+        if (!this.#recall.isLost) this.#clones.heard(news.alarm, this.replica.epoch, above => this.#raiseEpoch(above))
         return
       case 'synced':
         return
@@ -375,8 +375,7 @@ export class NodeRuntime {
   }
 
   /** This node lost its memory: its facts must go above what the others hold of it. */
-  #raiseEpoch(above: number | null): void {
-    if (above === null) return
+  #raiseEpoch(above: number): void {
     this.replica.raiseEpoch(this.store.raiseEpoch(above + 1))
     this.say('node', '', this.about())
     this.status.say()
