@@ -71,7 +71,7 @@ await t.test('a release that fails is explained, stopped, and the fleet rolled b
   await page.getByRole('button', { name: 'Roll the fleet back' }).click()
   await page.getByRole('button', { name: 'Sign and roll out' }).click(slow)
   await page.getByText('Completed: all 2 nodes confirmed.').waitFor(slow)
-  t.strictSame(await fleet.versions(), ['1.0.0', '1.0.0'])
+  t.strictSame(await fleet.versions(), ['1.1.0', '1.1.0'])
 })
 
 await t.test('every screen, light, dark, on a phone and in German: no fault of access, no sideways scroll', async t => {
@@ -154,6 +154,6 @@ await t.test('a restart of the node: the page says so, and goes on without a rel
   await page.locator('.live.reconnecting').waitFor(slow)
   await fleet.first.start()
   await page.locator('.live.live').waitFor(slow)
-  await page.getByRole('heading', { level: 1, name: 'All 2 nodes serve till 1.0.0.' }).waitFor(slow)
+  await page.getByRole('heading', { level: 1, name: 'All 2 nodes serve till 1.1.0.' }).waitFor(slow)
   t.equal(await page.evaluate('window.neverReloaded'), true)
 })
