@@ -98,5 +98,6 @@ export const meanings: Partial<Readonly<Record<Code, string>>> = {
   PEER_FAILED: 'A sync peer cannot be linked.',
   CLONED_ID: 'Two running nodes have the same key: one is a copy of the other’s disk.',
   SERVICE_FAILED: 'The machine’s service manager did not do what it was asked.',
+  BACKUP_DAMAGED: 'Files of the backup are not what its list of checksums says.',
   UNHEALTHY_BEFORE: 'The node’s app was ill before the switch, so its illness says nothing about the release.',
 }

@@ -53,7 +53,11 @@ export function routesOf(s: WebServices, { sessions, tokens, http }: Accounts): 
     ...dashboardRoutes(s, views),
     ...healthRoutes(s),
     metricsRoute({ services: s, views, sessions, http, streams }),
-    ...sessionRoutes(sessions, () => s.wallNow().getTime(), { fleet: s.replica.fleet.root.fleet, node: s.self }),
+    ...sessionRoutes(
+      sessions,
+      () => s.wallNow().getTime(),
+      () => ({ fleet: s.replica.fleet.root.fleet, node: s.self }),
+    ),
     ...peopleRoutes(tokens, () => s.audit),
     ...readRoutes(s, views, streams),
     ...packageRoutes(s),

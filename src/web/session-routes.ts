@@ -13,7 +13,7 @@ const maxLoginBytes = 8192
 export function sessionRoutes(
   sessions: Sessions,
   now: () => number,
-  who: { readonly fleet: string; readonly node: string },
+  who: () => { readonly fleet: string; readonly node: string },
 ): readonly Route[] {
   const path = `${v1}session`
   return [
@@ -23,7 +23,7 @@ export function sessionRoutes(
       access: 'anyone',
       handle: () => {
         const { challenge, expiresMs } = sessions.challenge()
-        return { challenge, expiresAt: new Date(expiresMs).toISOString(), ...who }
+        return { challenge, expiresAt: new Date(expiresMs).toISOString(), ...who() }
       },
     },
     {
