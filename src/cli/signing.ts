@@ -64,7 +64,7 @@ function readOrRefuse(path: string): string {
 
 function keyAtHome(context: Context, args: Args): string {
   const folder = context.paths.operators
-  if (!existsSync(folder)) context.requireNode()
+  if (!existsSync(folder) && context.remembered === null) context.requireNode()
   const names = existsSync(folder)
     ? readdirSync(folder)
         .filter(name => name.endsWith('.json'))
