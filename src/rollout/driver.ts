@@ -115,7 +115,7 @@ export class RolloutDriver {
     const isTold =
       told !== undefined && (told.attempt > last.attempt || (told.attempt === last.attempt && told.outcome === outcomeOf(last)))
     if (known !== undefined && !isTold) this.#report(known, last)
-    this.#o.status.set('idle', last.order)
+    this.#o.status.set('idle')
     this.changed()
   }
 
