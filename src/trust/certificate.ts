@@ -39,7 +39,7 @@ const oids = {
 const bin = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1')
 /** forge types a tag as one of its universal types; a context-specific one is a plain number. */
 const node = (type: number, value: string | Asn1[], cls = asn1().Class.UNIVERSAL): Asn1 => {
-  // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- see above
+  // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- the enum lacks context-specific tags
   return asn1().create(cls, type, typeof value !== 'string', value)
 }
 const seq = (...parts: Asn1[]): Asn1 => node(asn1().Type.SEQUENCE, parts)

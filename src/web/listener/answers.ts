@@ -32,7 +32,7 @@ const headAndBody = (r: Refusal): { headers: Record<string, string>; body: strin
   return { headers: r.retryAfter === null ? headers : { ...headers, 'Retry-After': String(r.retryAfter) }, body }
 }
 
-/** Answers a request that no handler has, or has any more. */
+/** Answers a request that never reached a handler, or whose handler has let go of it. */
 export function refuse(res: ServerResponse, refusal: Refusal): void {
   if (res.headersSent || res.destroyed) return void res.destroy()
   const { headers, body } = headAndBody(refusal)
