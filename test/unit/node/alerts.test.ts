@@ -33,6 +33,7 @@ function world(
     preflights: new Map([id('a'), id('b')].map(n => [n, { go: true, attempt: 1 }])),
     outcomes: w.outcomes,
     receipts: new Map(),
+    gone: new Set(),
     ageMs: 0,
   })
   const replica = {
