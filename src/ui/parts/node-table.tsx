@@ -8,6 +8,7 @@ import { words } from '../words/index.ts'
 import { Badge } from './basics.tsx'
 import { markOf } from './marks.ts'
 import { count, duration, moment, releaseName, shortId } from './say.ts'
+import { TableHead } from './table-head.tsx'
 
 const pageSize = 50
 
@@ -116,15 +117,7 @@ const Table = ({ page }: { readonly page: NodePage }): JSX.Element => {
   const c = words().fleet.columns
   return (
     <table>
-      <thead>
-        <tr>
-          {[c.node, c.state, c.serves, c.link, c.since].map(column => (
-            <th key={column} scope="col">
-              {column}
-            </th>
-          ))}
-        </tr>
-      </thead>
+      <TableHead columns={[c.node, c.state, c.serves, c.link, c.since]} />
       <tbody>
         {page.nodes.map(node => (
           <Row key={node.id} node={node} />

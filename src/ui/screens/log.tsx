@@ -4,6 +4,7 @@ import type { JSX } from 'preact'
 import { useQuery } from '../live/query.ts'
 import { Badge, Commands, Loading, Problem } from '../parts/basics.tsx'
 import { moment, shortId } from '../parts/say.ts'
+import { TableHead } from '../parts/table-head.tsx'
 import { words } from '../words/index.ts'
 
 interface Entry {
@@ -55,15 +56,7 @@ const Table = ({ entries }: { readonly entries: readonly Entry[] }): JSX.Element
   const c = words().log.columns
   return (
     <table>
-      <thead>
-        <tr>
-          {[c.at, c.who, c.what, c.from].map(column => (
-            <th key={column} scope="col">
-              {column}
-            </th>
-          ))}
-        </tr>
-      </thead>
+      <TableHead columns={[c.at, c.who, c.what, c.from]} />
       <tbody>
         {entries.map(entry => (
           <Row key={entry.seq} entry={entry} />

@@ -8,6 +8,7 @@ import { useQuery } from '../live/query.ts'
 import { Action, asRefusal, Forbidden, may } from '../parts/action.tsx'
 import { Command, Commands, Loading, Problem } from '../parts/basics.tsx'
 import { Invite } from '../parts/invite.tsx'
+import { TableHead } from '../parts/table-head.tsx'
 import { words } from '../words/index.ts'
 
 interface Person {
@@ -114,18 +115,7 @@ const Operators = (): JSX.Element => {
       {value.value === null && <Loading />}
       {value.value !== null && (
         <table>
-          <thead>
-            <tr>
-              {[c.name, c.role, c.key].map(column => (
-                <th key={column} scope="col">
-                  {column}
-                </th>
-              ))}
-              <th scope="col">
-                <span class="visually-hidden">{c.next}</span>
-              </th>
-            </tr>
-          </thead>
+          <TableHead columns={[c.name, c.role, c.key]} actions={c.next} />
           <tbody>
             {value.value.operators.map(person => (
               <Row key={person.keyid} person={person} reload={reload} />

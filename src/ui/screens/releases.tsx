@@ -6,6 +6,7 @@ import { useQuery } from '../live/query.ts'
 import { Forbidden, may } from '../parts/action.tsx'
 import { Commands, Empty, Loading } from '../parts/basics.tsx'
 import { releaseName } from '../parts/say.ts'
+import { TableHead } from '../parts/table-head.tsx'
 import { Upload } from '../parts/upload.tsx'
 import { linkTo } from '../route.ts'
 import { words } from '../words/index.ts'
@@ -43,18 +44,7 @@ const Table = ({ releases }: { readonly releases: readonly ReleaseView[] }): JSX
   const c = words().releases.columns
   return (
     <table>
-      <thead>
-        <tr>
-          {[c.release, c.for, c.nodes, c.notes].map(column => (
-            <th key={column} scope="col">
-              {column}
-            </th>
-          ))}
-          <th scope="col">
-            <span class="visually-hidden">{c.next}</span>
-          </th>
-        </tr>
-      </thead>
+      <TableHead columns={[c.release, c.for, c.nodes, c.notes]} actions={c.next} />
       <tbody>
         {releases.map(release => (
           <Row key={release.id} release={release} />

@@ -6,6 +6,7 @@ import { useQuery } from '../live/query.ts'
 import { Badge, Commands, Empty, Loading } from '../parts/basics.tsx'
 import { moment, releaseName } from '../parts/say.ts'
 import { markOfState } from '../parts/strip.tsx'
+import { TableHead } from '../parts/table-head.tsx'
 import { linkTo } from '../route.ts'
 import { words } from '../words/index.ts'
 
@@ -55,15 +56,7 @@ export const Rollouts = (): JSX.Element => {
       )}
       {page.rollouts.length > 0 && (
         <table>
-          <thead>
-            <tr>
-              {[c.release, c.state, c.nodes, c.by, c.at].map(column => (
-                <th key={column} scope="col">
-                  {column}
-                </th>
-              ))}
-            </tr>
-          </thead>
+          <TableHead columns={[c.release, c.state, c.nodes, c.by, c.at]} />
           <tbody>
             {page.rollouts.map(rollout => (
               <Row key={rollout.id} rollout={rollout} />
