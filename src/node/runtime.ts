@@ -23,8 +23,7 @@ import {
   type SwitchTarget,
 } from '../model/index.ts'
 import { holdTestPackage, PackageStore, testPackage } from '../packages/index.ts'
-import { Replica, RolloutDriver, saidBefore, StatusBoard } from '../rollout/index.ts'
-import { thisPlatform } from '../slots/index.ts'
+import { Replica, type RolloutDriver, saidBefore, StatusBoard } from '../rollout/index.ts'
 import { NodeStore } from '../store/index.ts'
 import { createPackageServer, type PackageServer } from '../transfer/index.ts'
 import { factSigner } from '../trust/index.ts'
@@ -33,7 +32,6 @@ import { confirmData, runApp, safeSwitch, tidyData } from './app-runner.ts'
 import { type Alerts, alertsFor } from './alerts.ts'
 import { type Before, fairVerdict, recallBefore, rememberBefore } from './before.ts'
 import { Clones } from './clones.ts'
-import { conditionFor } from './condition.ts'
 import { tellFallenBack } from './fallen-back.ts'
 import { HealthWatch } from './health-watch.ts'
 import { describe, protectedDigest } from './home.ts'
@@ -46,6 +44,7 @@ import { lenient, type OpenedStore, openStore, Unsaved } from './node-db.ts'
 import { PeerHttp } from './peer-http.ts'
 import { Reachability } from './reach.ts'
 import { Recall } from './recall.ts'
+import { driverFor } from './rollout-driver.ts'
 import type { RuntimeOptions } from './runtime-options.ts'
 import { proveSelfUpdate } from './self-proof.ts'
 import { Soon } from './soon.ts'
@@ -140,7 +139,12 @@ export class NodeRuntime {
     })
     const requestSwap: SwapAsker = (target, swap) => this.#requestSwitch({ ...target, linked: this.linked().length }, swap)
     this.data = new DataCare({ ...o, isAppRunning: () => this.#app !== null, requestSwap, memory: store, wallNow: () => new Date() })
-    this.driver = this.#makeDriver()
+    this.driver = driverFor(this, o, {
+      supply: this.#supply,
+      clones: this.#clones,
+      isHealthy: () => !this.#isWithoutApp && !this.#watch.isIll,
+      requestSwitch: target => this.#requestSwitch(target),
+    })
     const hopeless = (why: string): void => o.giveUp('APP_UNHEALTHY', why)
     const health = (): Promise<void> => this.#app?.health() ?? Promise.resolve()
     this.#watch = new HealthWatch({ health, changed: () => this.status.say(), hopeless }, o.trial !== null)
@@ -397,47 +401,6 @@ export class NodeRuntime {
     this.#saysLinks.ask()
     this.events.add('link', this.replica.self, '')
     this.driver.changed()
-  }
-
-  #makeDriver(): RolloutDriver {
-    const { home, settings, log } = this.#o
-    const condition = {
-      paths: home.paths,
-      self: home.key.id,
-      running: () => this.running(),
-      reserveMb: () => settings.config.limits.reserveMb,
-      orders: () => this.replica.orders(),
-      hasLoader: this.#o.hasLoader,
-      isCloned: () => this.#clones.isCloned,
-    }
-    return new RolloutDriver({
-      replica: this.replica,
-      status: this.status,
-      publish: this.publish,
-      hands: {
-        condition: known => conditionFor(known, condition),
-        fetch: (ref, signal) => this.#supply.fetch(ref, signal),
-        stage: (digest, signal) => this.#supply.stage(digest, signal),
-        log: (event, fields) => log(event, fields),
-      },
-      requestSwitch: target => this.#requestSwitch(target),
-      running: () => ({ app: this.#o.app?.running.digest ?? null, shoal: this.#o.shoal.digest }),
-      hasPackage: digest => this.packages.has(digest),
-      isStaged: digest => this.#supply.isStaged(digest),
-      isHeld: () => this.#clones.isCloned || this.replica.holds.of(this.replica.self) !== null,
-      isHealthy: () => !this.#isWithoutApp && !this.#watch.isIll,
-      isLost: node => this.reach.reach(node) === 'lost',
-      linked: () => this.linked(),
-      runs: () => {
-        const hellos = new Map(this.mesh.links().map(l => [l.peer, l.hello]))
-        return (peer, kind) => hellos.get(peer)?.[kind]
-      },
-      platform: thisPlatform(),
-      about: () => this.about(),
-      fetchPlan: (digest, signal) => this.peerHttp.document(digest, this.linked(), signal),
-      now: () => performance.now(),
-      wallNow: () => new Date(),
-    })
   }
 
   #makeMending(): Mending {

@@ -1,0 +1,79 @@
+/** The rollout driver of a running node: what it sees of the node, and by whose hands it works. It decides nothing; that is rollout/core. */
+import type { Digest, Fact, NodeBody, NodeId, Running, SwitchTarget } from '../model/index.ts'
+import type { Mesh } from '../mesh/index.ts'
+import type { PackageStore } from '../packages/index.ts'
+import { type Replica, RolloutDriver, type StatusBoard } from '../rollout/index.ts'
+import { thisPlatform } from '../slots/index.ts'
+import type { Clones } from './clones.ts'
+import { conditionFor } from './condition.ts'
+import type { PeerHttp } from './peer-http.ts'
+import type { Reachability } from './reach.ts'
+import type { RuntimeOptions } from './runtime-options.ts'
+import type { Supply } from './supply.ts'
+
+/** The node, as far as a rollout looks at it. */
+interface Driven {
+  readonly replica: Replica
+  readonly status: StatusBoard
+  readonly mesh: Mesh
+  readonly packages: PackageStore
+  readonly peerHttp: PeerHttp
+  readonly reach: Reachability
+  readonly publish: (facts: readonly Fact[], durable: boolean) => void
+  running(): { readonly app: Running | null; readonly shoal: Running }
+  linked(): readonly NodeId[]
+  about(): NodeBody
+}
+
+interface Hands {
+  readonly supply: Supply
+  readonly clones: Clones
+  readonly isHealthy: () => boolean
+  readonly requestSwitch: (target: SwitchTarget) => void
+}
+
+export function driverFor(node: Driven, o: RuntimeOptions, { supply, clones, isHealthy, requestSwitch }: Hands): RolloutDriver {
+  const { home, settings, log, hasLoader } = o
+  const { replica, status, mesh, packages, peerHttp, reach, publish } = node
+  const running = (): { readonly app: Digest | null; readonly shoal: Digest } => {
+    const { app, shoal } = node.running()
+    return { app: app?.digest ?? null, shoal: shoal.digest }
+  }
+  const condition = {
+    paths: home.paths,
+    self: home.key.id,
+    running: () => node.running(),
+    reserveMb: () => settings.config.limits.reserveMb,
+    orders: () => replica.orders(),
+    hasLoader,
+    isCloned: () => clones.isCloned,
+  }
+  return new RolloutDriver({
+    replica,
+    status,
+    publish,
+    hands: {
+      condition: known => conditionFor(known, condition),
+      fetch: (ref, signal) => supply.fetch(ref, signal),
+      stage: (digest, signal) => supply.stage(digest, signal),
+      log,
+    },
+    requestSwitch,
+    running,
+    hasPackage: digest => packages.has(digest),
+    isStaged: digest => supply.isStaged(digest),
+    isHeld: () => clones.isCloned || replica.holds.of(replica.self) !== null,
+    isHealthy,
+    isLost: id => reach.reach(id) === 'lost',
+    linked: () => node.linked(),
+    runs: () => {
+      const hellos = new Map(mesh.links().map(l => [l.peer, l.hello]))
+      return (peer, kind) => hellos.get(peer)?.[kind]
+    },
+    platform: thisPlatform(),
+    about: () => node.about(),
+    fetchPlan: (digest, signal) => peerHttp.document(digest, node.linked(), signal),
+    now: () => performance.now(),
+    wallNow: () => new Date(),
+  })
+}
