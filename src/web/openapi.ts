@@ -55,6 +55,12 @@ export const about: Readonly<Record<string, About>> = {
   'DELETE api/v1/tokens/:id': { what: 'Ends a token.', answer: 'Made' },
   'GET api/v1/audit': { what: 'Who did what, the newest first.', answer: 'Audit', query: [...page, 'who', 'q'] },
   'GET api/v1/audit/verify': { what: 'Was a row changed or taken out?', answer: 'AuditVerdict' },
+  'GET api/v1/export': { what: 'All that is known and signed, with plans: what a stick carries beside packages.', answer: 'Any' },
+  'POST api/v1/import': {
+    what: 'Takes in an export of this fleet, judged as from a peer; `check`: only judges it.',
+    answer: 'Any',
+    body: 'Any',
+  },
   'GET api/v1/backups': { what: 'Backups, snapshots of migrations, and what was kept aside.', answer: 'Any', query: page },
   'GET api/v1/backups/:id': { what: 'One of them; what was begun for it, and how it ended.', answer: 'Any' },
   'POST api/v1/backups': { what: 'Makes a backup; its view says when it is whole.', answer: 'Made', status: 202 },

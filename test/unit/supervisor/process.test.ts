@@ -178,6 +178,7 @@ void t.test(
     await askSwitch(url, target(two))
     let pid = 0
     while (pid === 0) pid = await ask(url).then(a => (a.app === '2.0.0' ? a.pid : 0))
+    t.equal(await attemptsOf(home, url), '0')
     for (const attempts of [1, 2]) {
       const { pids } = JSON.parse(readFileSync(join(homePaths(home.dir).run, 'supervisor.json'), 'utf8')) as { pids: [string, string][] }
       const loader = attempts === 1 ? first : again
@@ -186,6 +187,7 @@ void t.test(
       again = boot(t, home, ['start'])
       const answer = await ask(await again.url())
       t.equal(answer.app, '2.0.0')
+      t.equal(await attemptsOf(home, await again.url()), '0', 'a start that was ready does not count')
       t.match(currentOf(home), { state: 'trial', attempts })
       for (const [each] of pids) t.notOk(isAlive(Number(each)), 'nobody of the killed one is left')
     }
