@@ -50,8 +50,13 @@ export type ToWorker =
       /** A loader starts the supervisor again: so a new one can be adopted. */
       readonly hasLoader: boolean
     }
-  /** Become *the* node; the bound, never listening handle travels with the message. `last`: the last switch's end, to be reported. */
-  | { readonly t: 'go'; readonly last: LastSwitch | null }
+  /**
+   * Become *the* node; the bound, never listening handle travels with the message. `last`: the last switch's end, to be reported.
+   * `relayedPort`: no handle comes; the supervisor accepts on this port and sends each connection.
+   */
+  | { readonly t: 'go'; readonly last: LastSwitch | null; readonly relayedPort?: number }
+  /** A connection that the supervisor accepted travels with the message; it may be gone on arrival. */
+  | { readonly t: 'connection' }
   /** Stop accepting, finish what is in flight, close the app, keep the connections. */
   | { readonly t: 'park'; readonly limitMs: number }
   /** Requests that arrive on kept connections go to this private socket. */
@@ -107,7 +112,13 @@ export function parseToWorker(value: unknown): ToWorker | null {
         hasLoader: f.maybe('hasLoader', asBoolean, false),
       }
     case 'go':
-      return { t, last: f.maybe('last', parseLastSwitch, null) }
+      return {
+        t,
+        last: f.maybe('last', parseLastSwitch, null),
+        ...(f.has('relayedPort') && { relayedPort: f.integer('relayedPort', 1, 65_535) }),
+      }
+    case 'connection':
+      return { t }
     case 'park':
       return { t, limitMs: f.integer('limitMs', 0, 600_000) }
     case 'forward':

@@ -4,13 +4,13 @@
  */
 import { randomBytes } from 'node:crypto'
 import { mkdir, readFile } from 'node:fs/promises'
+import { Socket } from 'node:net'
 import { connect } from 'node:tls'
 import {
   type Address,
   codeOf,
   type Digest,
   type FromWorker,
-  type LastSwitch,
   messageOf,
   parseAddress,
   type Running,
@@ -31,6 +31,7 @@ import { webServices } from './services.ts'
 import { mendIfDamaged } from './slot-care.ts'
 
 type Init = Extract<ToWorker, { t: 'init' }>
+type Go = Extract<ToWorker, { t: 'go' }>
 
 /** ms that the app may take to end what lasts when the node parks. */
 const drainMs = 2000
@@ -87,7 +88,11 @@ export class Worker {
       case 'init':
         return this.#load(message)
       case 'go':
-        return this.#go(handle, message.last)
+        return this.#go(handle, message)
+      case 'connection':
+        // undefined: the client left while it travelled.
+        if (handle instanceof Socket) this.#listener?.take(handle)
+        return
       case 'park':
         return this.#park(message.limitMs)
       case 'forward':
@@ -142,7 +147,7 @@ export class Worker {
     return listener
   }
 
-  async #go(handle: unknown, last: LastSwitch | null): Promise<void> {
+  async #go(handle: unknown, { last, relayedPort }: Go): Promise<void> {
     const { init, home, listener } = this.#loaded()
     const settings = new Settings(home.paths, readConfig(this.#o.home))
     const runtime = await NodeRuntime.open({
@@ -166,7 +171,8 @@ export class Worker {
       webServices(home, settings, this.#localToken, runtime, this.#lifecycle(), end => this.#onStreamsEnd(end), this.#o.log),
     )
     const forward = await this.#forwardPath(home)
-    const { port } = await listener.listen(handle as object, forward)
+    const port = relayedPort ?? (await listener.listen(handle as object, forward)).port
+    if (relayedPort !== undefined) await listener.listenRelayed(forward)
     // First said, then begun: what the node asks of the supervisor at its start, it asks as the one that serves.
     this.#sayListening(settings, port, forward)
     runtime.start(last)

@@ -18,7 +18,8 @@ export interface ChildEvents {
 
 export interface Child {
   readonly pid: number | undefined
-  readonly send: (message: ToWorker, handle?: object) => void
+  /** false: its channel is closed, its exit is about to be seen. */
+  readonly send: (message: ToWorker, handle?: object) => boolean
   readonly kill: () => void
 }
 
@@ -42,8 +43,9 @@ export function startWorker(home: string, shoal: Digest, events: ChildEvents): C
   return {
     pid: child.pid,
     send: (message, handle) => {
-      // A closed channel means that the exit is about to be seen, which is the event that counts.
-      if (child.connected) child.send(message, handle as SendHandle | undefined, () => undefined)
+      if (!child.connected) return false
+      child.send(message, handle as SendHandle | undefined, () => undefined)
+      return true
     },
     kill: () => endGroup(child),
   }

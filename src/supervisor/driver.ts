@@ -6,13 +6,13 @@ import { codeOf, messageOf, type SwitchTarget } from '../model/index.ts'
 import { writeCurrent } from '../slots/index.ts'
 import { type Child, startWorker } from './children.ts'
 import { step, wakeAt } from './machine.ts'
-import type { BoundHandle } from './socket.ts'
+import type { Port } from './port.ts'
 import type { Effect, Event, State } from './state.ts'
 
 /** The process around it. */
 export interface Surroundings {
   readonly home: string
-  readonly bound: BoundHandle
+  readonly port: Port
   /** 48 bytes, base64: shared by all workers of this process, known to nobody else. */
   readonly ticketKeys: string
   /** A loader, or a service manager, starts this process again when it asks for that. */
@@ -81,7 +81,7 @@ export class Driver {
         this.#fork(effect)
         return
       case 'send':
-        this.#children.get(effect.worker)?.send(effect.message, effect.message.t === 'go' ? this.#around.bound.handle : undefined)
+        this.#send(effect)
         return
       case 'kill':
         this.#children.get(effect.worker)?.kill()
@@ -105,8 +105,19 @@ export class Driver {
     }
   }
 
+  #send({ worker, message }: Extract<Effect, { kind: 'send' }>): void {
+    const child = this.#children.get(worker)
+    if (child === undefined) return
+    const { port } = this.#around
+    if (message.t === 'park' || message.t === 'stop') port.shut(child)
+    if (message.t === 'go') port.open(child, message)
+    else child.send(message)
+  }
+
   #fork({ worker, slots, builtIn, isSafe, trial }: ForkEffect): void {
     const ended = (how: string): void => {
+      const child = this.#children.get(worker)
+      if (child !== undefined) this.#around.port.shut(child)
       this.#children.delete(worker)
       this.#noteChildren()
       this.dispatch({ kind: 'exited', worker, how })

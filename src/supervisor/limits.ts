@@ -9,6 +9,8 @@ export const loadLimitMs = readyTimeoutMs
  */
 export const firstServeMs = 40_000
 export const firstChanceMs = 15_000
+/** Connections that the supervisor keeps while nobody is the node, where it accepts itself: as many as a backlog. */
+export const maxWaitingConnections = 511
 /** What is in flight at `park` may take this long. */
 export const parkLimitMs = 2000
 /** No `parked` by then: the worker is killed. Leaves time to close the app after what was in flight. */

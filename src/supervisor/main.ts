@@ -12,8 +12,8 @@ import { checkKeyModes } from './key-modes.ts'
 import { logLine } from './log-line.ts'
 import { LogFile } from './log-file.ts'
 import { becomeOnlyOne, type Registry } from './only-one.ts'
+import { openPort, type Port } from './port.ts'
 import { serviceManager } from './service-manager.ts'
-import { adoptSocket, bindAddress, type BoundHandle } from './socket.ts'
 import { initialState } from './state.ts'
 
 /** Another slot would meet the same: the loader ends instead of trying it. */
@@ -67,10 +67,10 @@ async function begin(argv: readonly string[], say: (line: string) => void, log: 
   const current = openHome(paths)
   mendCurrent(paths.home, current)
   log.file = new LogFile(paths.nodeLog)
-  const bound = await bindOrRelease(config, registry, manager.socketFd, say)
+  const port = await openOrRelease(config, registry, manager.socketFd, say)
   const driver = new Driver(initialState(current, values.slot === undefined ? null : parseDigest(values.slot)), {
     home: paths.home,
-    bound,
+    port,
     ticketKeys: randomBytes(48).toString('base64'),
     hasLoader: hasRestart,
     note: registry.note,
@@ -90,7 +90,7 @@ async function begin(argv: readonly string[], say: (line: string) => void, log: 
       void tellLoader({ t: 'blocked', code, message })
     },
     exit: code => {
-      bound.close()
+      port.close()
       registry.release()
       log.file?.flushSync()
       process.exit(code)
@@ -109,11 +109,9 @@ function openHome(paths: HomePaths): Current {
   return current
 }
 
-async function bindOrRelease(config: Config, registry: Registry, fd: number | null, say: (line: string) => void): Promise<BoundHandle> {
+async function openOrRelease(config: Config, registry: Registry, fd: number | null, say: (line: string) => void): Promise<Port> {
   try {
-    const address = parseAddress(config.listen, 'config.json.listen')
-    const adopted = fd === null ? null : await adoptSocket(fd, address, say)
-    return adopted ?? (await bindAddress(address))
+    return await openPort(parseAddress(config.listen, 'config.json.listen'), fd, say)
   } catch (error) {
     registry.release()
     throw error

@@ -28,8 +28,8 @@ function methodOf(object: object, name: string): Method {
  * @throws ShoalError PORT_IN_USE, NOT_ALLOWED (a port that needs privileges), BAD_REQUEST (no address of this machine)
  */
 export async function bindAddress(address: Address): Promise<BoundHandle> {
-  const at = net.isIP(address.host) === 0 ? await resolveHost(address) : { host: address.host, family: net.isIP(address.host) }
-  const made = methodOf(net, '_createServerHandle').call(net, at.host, address.port, at.family)
+  const at = await numeric(address)
+  const made = methodOf(net, '_createServerHandle').call(net, at.host, at.port, net.isIP(at.host))
   if (typeof made === 'number') throw explain(made, address)
   const { bound, name, problem } = nameOf(made)
   if (problem !== 0 || (address.port !== 0 && name.port !== address.port)) {
@@ -50,17 +50,21 @@ export async function adoptSocket(fd: number, address: Address, say: (line: stri
     return null
   }
   const { bound, name, problem } = nameOf(made)
-  const { host } = net.isIP(address.host) === 0 ? await resolveHost(address) : address
-  if (problem === 0 && name.address === host && (address.port === 0 || name.port === address.port)) return bound
+  if (problem === 0 && isAt(name, await numeric(address))) return bound
   bound.close()
   const found = formatAddress({ host: String(name.address), port: Number(name.port) })
   say(`the service manager listens on ${found}, config.json says ${formatAddress(address)}: run \`shoal service install\` again`)
   return null
 }
 
+interface SocketName {
+  readonly address?: unknown
+  readonly port?: unknown
+}
+
 interface Named {
   readonly bound: BoundHandle
-  readonly name: { readonly address?: unknown; readonly port?: unknown }
+  readonly name: SocketName
   /** 0, or a system's error number. */
   readonly problem: number
 }
@@ -74,16 +78,20 @@ function nameOf(made: unknown): Named {
   return { bound: { handle: made, port, close: () => void methodOf(made, 'close').call(made) }, name, problem }
 }
 
-async function resolveHost(address: Address): Promise<{ host: string; family: number }> {
+/** The address with its name looked up. @throws ShoalError BAD_REQUEST */
+export async function numeric(address: Address): Promise<Address> {
+  if (net.isIP(address.host) !== 0) return address
   try {
-    const found = await lookup(address.host)
-    return { host: found.address, family: found.family }
+    return { host: (await lookup(address.host)).address, port: address.port }
   } catch (cause) {
     throw new ShoalError('BAD_REQUEST', `${formatAddress(address)}: the name is not known here`, { cause })
   }
 }
 
-function explain(problem: number | string, address: Address): ShoalError {
+/** Whether a socket's name is that address; port 0 takes any. */
+export const isAt = (name: SocketName, { host, port }: Address): boolean => name.address === host && (port === 0 || name.port === port)
+
+export function explain(problem: number | string, address: Address): ShoalError {
   const name = typeof problem === 'number' ? getSystemErrorName(problem) : problem
   const where = formatAddress(address)
   if (name === 'EADDRINUSE') return new ShoalError('PORT_IN_USE', `${where}: another process listens there (${name})`)

@@ -96,8 +96,19 @@ function asking(node: TestNode): () => Promise<{ versions: string[]; failures: s
 
 const socketTo = (node: TestNode): WebSocket => new WebSocket(`wss://127.0.0.1:${node.port}/`, { rejectUnauthorized: false })
 
-void t.test('exclusive: every state of a connection, streams, WebSockets, tickets', { timeout: 280_000 }, async t => {
+const everyState = 'exclusive: every state of a connection, streams, WebSockets, tickets'
+void t.test(everyState, { timeout: 280_000 }, async t => exclusive(t, await new TestFleet(t).found(1)))
+
+void t.test(`${everyState}, by a Node.js without the private call for sockets`, { timeout: 280_000 }, async t => {
   const fleet = await new TestFleet(t).found(1)
+  await fleet.first.stop()
+  const without = "data:text/javascript,import%20net%20from'node:net';delete%20net._createServerHandle"
+  await fleet.first.start({ NODE_OPTIONS: `--import="${without}"` })
+  t.match(fleet.first.file('instance/logs/node.log'), 'has no _createServerHandle')
+  await exclusive(t, fleet)
+})
+
+async function exclusive(t: Test, fleet: TestFleet): Promise<void> {
   const node = fleet.first
   const apps = join(fleet.dir, 'apps')
   await must(fleet.deploy(node, makeApp(apps, { version: '1.0.0', handover: 'exclusive' })))
@@ -157,7 +168,7 @@ void t.test('exclusive: every state of a connection, streams, WebSockets, ticket
   t.equal(String((await once(wsAgain, 'message'))[0]), '2.0.0')
   wsAgain.terminate()
   await must(deploying)
-})
+}
 
 /** Slow requests and slow uploads, one after the other on connections of their own, until it is ended; how many were answered. */
 function inFlight(later: (run: () => unknown) => void, node: TestNode): () => Promise<number> {

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Socket } from 'node:net'
 import { WebSocketServer } from 'ws'
 import { type Certificates, Listener, type ListenerLimits, type Who } from '../../src/web/listener/index.ts'
 
@@ -17,7 +18,9 @@ export interface WorkerInit {
 }
 
 export type ToTestWorker =
-  | { readonly t: 'go' | 'forward'; readonly path: string }
+  | { readonly t: 'go'; readonly path: string; readonly relayedPort?: number }
+  | { readonly t: 'connection' }
+  | { readonly t: 'forward'; readonly path: string }
   | { readonly t: 'park'; readonly limitMs: number }
   | { readonly t: 'close'; readonly graceMs: number }
 
@@ -76,10 +79,14 @@ listener.onPark(() => {
 
 async function obey(m: ToTestWorker, handle: unknown): Promise<void> {
   switch (m.t) {
-    case 'go': {
-      say('listening', { address: await listener.listen(handle as object, m.path) })
+    case 'go':
+      if (m.relayedPort === undefined) await listener.listen(handle as object, m.path)
+      else await listener.listenRelayed(m.path)
+      say('listening')
       return
-    }
+    case 'connection':
+      if (handle instanceof Socket) listener.take(handle)
+      return
     case 'park':
       await listener.park(m.limitMs)
       {

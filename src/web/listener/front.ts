@@ -31,6 +31,18 @@ export class Front {
     this.server.maxConnections = limits.maxConnections
   }
 
+  /** A connection that the supervisor accepted, not read from yet. */
+  take(socket: Socket): void {
+    if (this.sockets.size >= this.#limits.maxConnections) return void socket.destroy()
+    socket.setNoDelay(true)
+    this.#accept(socket)
+  }
+
+  /** Accepts no more itself. */
+  stop(): void {
+    if (this.server.listening) this.server.close()
+  }
+
   /** Ends who has not yet said what they want. */
   destroyPeeking(): void {
     for (const socket of this.#peeking) socket.destroy()

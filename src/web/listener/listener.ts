@@ -100,8 +100,7 @@ export class Listener {
    * @throws ShoalError PORT_IN_USE, INTERNAL
    */
   async listen(target: ListenOptions | object, forwardPath: string): Promise<AddressInfo> {
-    if (this.#state === 'open' || this.#closing !== null) throw new ShoalError('INTERNAL', `listener: cannot listen while ${this.#state}`)
-    if (!this.#private.listening) await listenPrivately(this.#private, forwardPath)
+    await this.#prepare(forwardPath)
     try {
       this.#front.server.listen(target)
       await once(this.#front.server, 'listening')
@@ -109,9 +108,31 @@ export class Listener {
       const code = systemCodeOf(cause) === 'EADDRINUSE' ? 'PORT_IN_USE' : 'INTERNAL'
       throw new ShoalError(code, `listener: ${messageOf(cause)}`, { cause })
     }
+    this.#open()
+    return this.#front.server.address() as AddressInfo
+  }
+
+  /** As `listen`, but the supervisor accepts: each connection comes by `take`. @throws ShoalError INTERNAL */
+  async listenRelayed(forwardPath: string): Promise<void> {
+    await this.#prepare(forwardPath)
+    this.#open()
+  }
+
+  /** A connection that the supervisor accepted; one that was under way at a park is kept like all that are here. */
+  take(socket: Socket): void {
+    if (this.#closing !== null) return void socket.destroy()
+    this.#front.take(socket)
+    socket.once('close', () => this.#changes.notify())
+  }
+
+  async #prepare(forwardPath: string): Promise<void> {
+    if (this.#state === 'open' || this.#closing !== null) throw new ShoalError('INTERNAL', `listener: cannot listen while ${this.#state}`)
+    if (!this.#private.listening) await listenPrivately(this.#private, forwardPath)
+  }
+
+  #open(): void {
     this.#state = 'open'
     this.#late.end()
-    return this.#front.server.address() as AddressInfo
   }
 
   /**
@@ -124,7 +145,7 @@ export class Listener {
     this.#parkedAt = performance.now()
     const park = ++this.#parks
     this.#late.begin()
-    this.#front.server.close()
+    this.#front.stop()
     for (const callback of this.#parkCallbacks) this.#guard('park', callback)
     const isDone = await this.#changes.until(() => this.#serving.size === 0, limitMs)
     if (this.#parks !== park || this.state !== 'parked') return
@@ -148,7 +169,7 @@ export class Listener {
 
   async #close(deadline: number): Promise<void> {
     const left = (): number => deadline - performance.now()
-    if (this.#state === 'open') this.#front.server.close()
+    if (this.#state === 'open') this.#front.stop()
     if (this.#state === 'parked') {
       const idleEnd = this.#parkedAt + this.#limits.parkedIdleMs
       await this.#changes.until(() => this.#front.sockets.size === 0, Math.min(left(), idleEnd - performance.now()))
