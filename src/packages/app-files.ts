@@ -4,8 +4,6 @@
  */
 import { type Dirent, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join, posix } from 'node:path'
-// @ts-expect-error -- the package has no type declarations; its one function is typed below
-import untypedPackList from 'npm-packlist'
 import { Fields } from '../model/index.ts'
 import type { Placed } from './dependencies.ts'
 import type { PackFile } from './zip-writer.ts'
@@ -17,7 +15,13 @@ type PackList = (tree: {
   isProjectRoot: boolean
   edgesOut: ReadonlyMap<string, never>
 }) => Promise<readonly string[]>
-const packList = untypedPackList as unknown as PackList
+
+/** Loaded where something is packed: a node at its start waits for none of it. */
+async function npmPackList(): Promise<PackList> {
+  // @ts-expect-error -- the package has no type declarations
+  const { default: packList } = (await import('npm-packlist')) as { default: PackList }
+  return packList
+}
 
 /** The files of one placed package, with their paths in the zip. `entry`: a file that is in whatever the rules say, as npm does with `main`. */
 export async function filesOf(placed: Placed, entry?: string): Promise<readonly PackFile[]> {
@@ -36,6 +40,7 @@ function packFile(placed: Placed, name: string): PackFile {
 
 async function npmFiles(placed: Placed, entry: string | undefined): Promise<readonly string[]> {
   const fields = Object.fromEntries(placed.pkg.keys().map(key => [key, placed.pkg.raw(key)]))
+  const packList = await npmPackList()
   const files = await packList({
     path: placed.dir,
     package: { ...fields, bundleDependencies: [], ...binsOf(placed, entry) },

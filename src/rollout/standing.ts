@@ -2,7 +2,7 @@
  * Which documents of an operator who goes, or gets a new key, must count on (decision 8): without them the fleet would do something else than it
  * does now, or a later node could not find its way. What matters most stands first, since a root can name only so many.
  */
-import { rcompare } from 'semver'
+import rcompare from 'semver/functions/rcompare.js'
 import { type Digest, type Fact, packageKinds, parseControl, parseEnvelope, parseHold, parseJson, parseStatusBody } from '../model/index.ts'
 import { sha256 } from '../trust/index.ts'
 import { joinControls, type KnownOrder, OrderBook, payloadOf } from './core/index.ts'
