@@ -26,6 +26,7 @@ export class FleetView {
   #believed: ReadonlySet<string> = new Set()
   #generation = 0
   #settled = 0
+  #membership = 0
 
   constructor(root: TrustedRoot) {
     this.#root = root
@@ -48,6 +49,11 @@ export class FleetView {
     return readTrustedRoot(text, this.#root.fleet)
   }
 
+  /** Counts up whenever who is a member may have changed: what was worked out of members stands as long as it is the same. */
+  get membership(): number {
+    return this.#membership
+  }
+
   /** Highest version of the root that has stood for so long that nobody who is no admin any more may sign another in its place. */
   get settled(): number {
     return this.#settled
@@ -60,6 +66,7 @@ export class FleetView {
   /** Forgets all but the roots: what is known is judged, and applied, once more. The next document is still above all that ever were. */
   startAgain(): void {
     for (const known of [this.#admitted, this.#removed, this.#nodes]) known.clear()
+    this.#membership += 1
   }
 
   /** Highest generation of all that operators signed; the next document takes one more. */
@@ -78,6 +85,7 @@ export class FleetView {
    */
   believe(peers: readonly NodeId[]): void {
     this.#believed = new Set(peers)
+    this.#membership += 1
   }
 
   isMember(id: string): boolean {
@@ -113,12 +121,24 @@ export class FleetView {
     if (['order', 'control', 'hold', 'removal'].includes(fact.kind)) this.#raise(fact.version)
     if (fact.kind === 'root') this.#takeRoot(fact)
     else if (fact.kind === 'member') this.#takeMember(fact)
-    else if (fact.kind === 'removal') this.#removed.set(parseNodeId(fact.name), Math.max(this.removalOf(fact.name), fact.version))
-    else if (fact.kind === 'node') this.#nodes.set(parseNodeId(fact.owner), parseNodeBody(parseJson(fact.body, 'node')))
+    else if (fact.kind === 'removal') this.#takeRemoval(fact)
+    else if (fact.kind === 'node') this.#takeNode(fact)
   }
 
   #raise(generation: number): void {
     this.#generation = Math.max(this.#generation, generation)
+  }
+
+  #takeRemoval(fact: Fact): void {
+    this.#removed.set(parseNodeId(fact.name), Math.max(this.removalOf(fact.name), fact.version))
+    this.#membership += 1
+  }
+
+  #takeNode(fact: Fact): void {
+    const id = parseNodeId(fact.owner)
+    const body = parseNodeBody(parseJson(fact.body, 'node'))
+    if (body.left !== (this.#nodes.get(id)?.left ?? false)) this.#membership += 1
+    this.#nodes.set(id, body)
   }
 
   #takeRoot(fact: Fact): void {
@@ -146,6 +166,7 @@ export class FleetView {
     this.#raise(invite.generation)
     const held = this.#admitted.get(admission.node)
     if (held !== undefined && held.generation >= invite.generation) return
+    this.#membership += 1
     this.#admitted.set(admission.node, {
       id: admission.node,
       spki: admission.spki,

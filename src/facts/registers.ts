@@ -67,6 +67,8 @@ export class Registers {
   readonly #byKind = new Map<string, Set<Register>>()
   readonly #byOwner = new Map<string, Set<Register>>()
   readonly #byBucket = new Map<number, Set<Register>>()
+  readonly #revisions = new Map<string, number>()
+  readonly #watchers = new Set<(fact: Fact) => void>()
   /** Sum of each bucket, high and low word; the last pair is the root. Words add modulo 2^32. */
   readonly #sums = new Uint32Array((bucketCount + 1) * 2)
 
@@ -93,6 +95,17 @@ export class Registers {
 
   ofOwner(owner: string): readonly Fact[] {
     return factsOf(this.#byOwner.get(owner))
+  }
+
+  /** Counts the changes of the facts of a kind: what was worked out of them stands as long as it is the same. */
+  revisionOf(kind: string): number {
+    return this.#revisions.get(kind) ?? 0
+  }
+
+  /** Calls for every fact that comes in, takes the place of another, or is forgotten. @returns how to stop */
+  watch(tell: (fact: Fact) => void): () => void {
+    this.#watchers.add(tell)
+    return () => this.#watchers.delete(tell)
   }
 
   /** The highest (epoch, version) held of a writer: what a writer that lost its memory must go above. */
@@ -123,12 +136,14 @@ export class Registers {
     const held = this.#byKey.get(key)
     if (held === undefined) {
       this.#insert({ key, bucket, fact, entry, high })
+      this.#changed(fact)
       return standing
     }
     if (standing === 'conflict' && !replaces && !isKeptOver(low, fact, held)) return standing
     this.#count(held, -1)
     Object.assign(held, { fact, entry, high })
     this.#count(held, 1)
+    this.#changed(fact)
     return standing
   }
 
@@ -142,6 +157,7 @@ export class Registers {
       dropFrom(this.#byOwner, register.fact.owner, register)
       dropFrom(this.#byBucket, register.bucket, register)
       this.#count(register, -1)
+      this.#changed(register.fact)
     }
     return gone.map(r => r.fact)
   }
@@ -202,6 +218,11 @@ export class Registers {
     addTo(this.#byOwner, register.fact.owner, register)
     addTo(this.#byBucket, register.bucket, register)
     this.#count(register, 1)
+  }
+
+  #changed(fact: Fact): void {
+    this.#revisions.set(fact.kind, this.revisionOf(fact.kind) + 1)
+    for (const tell of this.#watchers) tell(fact)
   }
 
   #count({ bucket, high, entry }: Register, sign: 1 | -1): void {

@@ -1,7 +1,7 @@
 /**
  * Whom this node reaches: over its own links, or over those that other members say they have. For display, plans and `stalled`; never for a gate.
  */
-import { factKey, type NodeId, parseJson, parseLinksBody, parseStatusBody } from '../model/index.ts'
+import { type Fact, factKey, type NodeId, parseJson, parseLinksBody, parseStatusBody } from '../model/index.ts'
 import type { Replica } from '../rollout/index.ts'
 import type { Reach } from '../web/index.ts'
 
@@ -9,6 +9,15 @@ import type { Reach } from '../web/index.ts'
 const changeOverMs = 10_000
 /** WebSocket close code of a restart. */
 const restartCode = 1012
+
+/** What a fact of links says, read once: each change of one asks for all. */
+const linksRead = new WeakMap<Fact, readonly NodeId[]>()
+
+function peersOf(fact: Fact): readonly NodeId[] {
+  const read = linksRead.get(fact) ?? parseLinksBody(parseJson(fact.body, 'links')).peers
+  linksRead.set(fact, read)
+  return read
+}
 
 export class Reachability {
   readonly #replica: Replica
@@ -18,6 +27,7 @@ export class Reachability {
   readonly #changingOver = new Map<NodeId, number>()
 
   #over: ReadonlySet<NodeId> | null = null
+  #direct: ReadonlySet<NodeId> | null = null
 
   constructor(replica: Replica, linked: () => readonly NodeId[], now: () => number) {
     this.#replica = replica
@@ -28,6 +38,7 @@ export class Reachability {
   /** Somebody's links changed. */
   linksChanged(): void {
     this.#over = null
+    this.#direct = null
   }
 
   linkUp(peer: NodeId): void {
@@ -48,15 +59,20 @@ export class Reachability {
 
   readonly reach = (node: NodeId): Reach => {
     if (node === this.#replica.self) return 'self'
-    const linked = this.#linked()
-    if (linked.includes(node) || this.#isChangingOver(node)) return 'direct'
-    return this.#reachedOver(linked).has(node) ? 'via' : 'lost'
+    if (this.#links.has(node) || this.#isChangingOver(node)) return 'direct'
+    return this.#reachedOver(this.#links).has(node) ? 'via' : 'lost'
   }
 
   readonly ageMs = (node: NodeId): number => {
-    if (node === this.#replica.self || this.#linked().includes(node)) return 0
+    if (node === this.#replica.self || this.#links.has(node)) return 0
     const at = this.#heardAt.get(node)
     return at === undefined ? 0 : Math.round(this.#now() - at)
+  }
+
+  /** Members that this node has a link to. */
+  get #links(): ReadonlySet<NodeId> {
+    this.#direct ??= new Set(this.#linked())
+    return this.#direct
   }
 
   /** It said that it switches, and closed its links for that: it is back in a moment. */
@@ -68,10 +84,10 @@ export class Reachability {
   }
 
   /** Members that can be reached over others' links; worked out once per change. */
-  #reachedOver(linked: readonly NodeId[]): ReadonlySet<NodeId> {
+  #reachedOver(linked: ReadonlySet<NodeId>): ReadonlySet<NodeId> {
     if (this.#over !== null) return this.#over
     const links = new Map<string, readonly NodeId[]>()
-    for (const fact of this.#replica.registers.ofKind('links')) links.set(fact.owner, parseLinksBody(parseJson(fact.body, 'links')).peers)
+    for (const fact of this.#replica.registers.ofKind('links')) links.set(fact.owner, peersOf(fact))
     const seen = new Set<NodeId>(linked)
     const queue = [...linked]
     for (let at = queue.pop(); at !== undefined; at = queue.pop()) {

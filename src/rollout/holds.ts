@@ -17,6 +17,9 @@ export class Holds {
   readonly #registers: Registers
   readonly #ageOf: (key: string) => number
   readonly #read = new Map<FactKey, { readonly body: string; readonly hold: Hold }>()
+  /** The hold that counts of each node, and of which revision of all holds that is. */
+  #last: ReadonlyMap<string, Fact> = new Map()
+  #revision = -1
 
   /** @param ageOf how long something has been known here, ms, kept over restarts */
   constructor(registers: Registers, ageOf: (key: string) => number) {
@@ -25,14 +28,27 @@ export class Holds {
   }
 
   of(node: NodeId): Held | null {
-    let last: Fact | null = null
-    for (const fact of this.#registers.ofKind('hold')) if (fact.name === node && (last === null || isLater(fact, last))) last = fact
-    if (last === null) return null
+    const last = this.#lastOf(node)
+    if (last === undefined) return null
     const { hold, forMs, by, reason } = this.#holdOf(last)
     if (!hold) return null
     const leftMs =
       forMs === null ? null : Math.max(0, Math.round(forMs - this.#ageOf(`hold ${last.owner.slice(0, 16)} ${node} ${last.version}`)))
     return leftMs === 0 ? null : { by, reason, leftMs }
+  }
+
+  #lastOf(node: NodeId): Fact | undefined {
+    const revision = this.#registers.revisionOf('hold')
+    if (revision !== this.#revision) {
+      const last = new Map<string, Fact>()
+      for (const fact of this.#registers.ofKind('hold')) {
+        const other = last.get(fact.name)
+        if (other === undefined || isLater(fact, other)) last.set(fact.name, fact)
+      }
+      this.#last = last
+      this.#revision = revision
+    }
+    return this.#last.get(node)
   }
 
   #holdOf(fact: Fact): Hold {

@@ -173,7 +173,8 @@ export class Replica {
   }
 
   orders(): ReturnType<OrderBook['orders']> {
-    return this.book.orders({ ageOf: id => this.ageOf(id), isGone: node => this.fleet.hasGone(node) })
+    const { fleet } = this
+    return this.book.orders({ ageOf: id => this.ageOf(id), isGone: node => fleet.hasGone(node), membership: fleet.membership })
   }
 
   /** @throws ShoalError DISK_FULL, DB_LOCKED: the plan counts, but is asked for again after the next start, and nobody gets it from here */

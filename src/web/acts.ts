@@ -160,11 +160,8 @@ export class Acts {
   /** Nodes for which a rollout waits in vain. */
   #blocking(rollout: string): readonly NodeId[] {
     const known = findRollout(this.#views, rollout)
-    const orders = this.#s.replica.orders()
-    const ids = (known.plan?.waves.flatMap(w => w.nodes) ?? []).filter(id => {
-      const { outcome } = this.#views.node(id, orders, known)
-      return outcome !== null && outcome !== 'confirmed' && outcome !== 'skipped'
-    })
+    const isInVain = (outcome: string | null): boolean => outcome !== null && outcome !== 'confirmed' && outcome !== 'skipped'
+    const ids = this.#views.nodesIn(known).flatMap(node => (isInVain(node.outcome) ? [node.id] : []))
     if (ids.length === 0) throw new ShoalError('NOTHING_TO_DO', 'no node of the rollout failed or is missing; name the nodes to skip')
     return ids
   }

@@ -13,14 +13,15 @@ import {
   weigh,
   waveState,
 } from '../rollout/index.ts'
-import type { NodeView, Views } from './views.ts'
+import type { NodePicture } from './node-views.ts'
+import type { Views } from './views.ts'
 
 /** Cells of a wave that are drawn one by one. */
 const maxCells = 200
 /** Nodes of a failure that are named. */
 const maxNamed = 50
 
-export type Cell = Pick<NodeView, 'id' | 'name' | 'reach' | 'health' | 'step' | 'outcome' | 'percent'>
+export type Cell = Pick<NodePicture, 'id' | 'name' | 'reach' | 'health' | 'step' | 'outcome' | 'percent'>
 
 export interface Failure {
   readonly code: string
@@ -38,7 +39,7 @@ export interface Board {
   readonly [more: string]: unknown
 }
 
-export const cellOf = ({ id, name, reach, health, step, outcome, percent }: NodeView): Cell => ({
+export const cellOf = ({ id, name, reach, health, step, outcome, percent }: NodePicture): Cell => ({
   id,
   name,
   reach,
@@ -51,8 +52,7 @@ export const cellOf = ({ id, name, reach, health, step, outcome, percent }: Node
 export function boardOf(views: Views, known: KnownOrder): Board {
   const evidence = weigh(known)
   const { order, plan } = known
-  const orders = views.rollouts()
-  const nodes = (plan?.waves ?? []).map(wave => wave.nodes.map(id => views.node(id, orders, known)))
+  const nodes = (plan?.waves ?? []).map(wave => views.nodesIn(known, wave.nodes))
   const all = nodes.flat()
   return {
     id: known.id,
@@ -73,12 +73,12 @@ export function boardOf(views: Views, known: KnownOrder): Board {
       fetched: sum(all, n => n.bytes.fetched),
       reused: sum(all, n => n.bytes.reused),
       served: sum(all, n => n.bytes.served),
-      sources: Math.max(0, ...all.map(n => n.bytes.sources)),
+      sources: all.reduce((most, n) => Math.max(most, n.bytes.sources), 0),
     },
   }
 }
 
-const sum = (nodes: readonly NodeView[], of: (node: NodeView) => number): number => nodes.reduce((total, node) => total + of(node), 0)
+const sum = (nodes: readonly NodePicture[], of: (node: NodePicture) => number): number => nodes.reduce((total, node) => total + of(node), 0)
 
 /** Who could answer the preflight and has not. */
 function unansweredOf(known: KnownOrder, { controls }: Evidence): readonly NodeId[] {
@@ -89,20 +89,20 @@ function unansweredOf(known: KnownOrder, { controls }: Evidence): readonly NodeI
   )
 }
 
-const isPlain = (node: NodeView): boolean =>
+const isPlain = (node: NodePicture): boolean =>
   node.outcome === 'confirmed' ||
   (node.outcome === null && node.reach !== 'lost' && !['transfer', 'switching', 'probation'].includes(node.step))
 
 const ends: ReadonlySet<Outcome | null> = new Set(['confirmed', 'failed', 'rolled-back'])
 
 /** A wave that has begun stays open to the eye when the rollout is paused or halted in it. */
-function shownState(known: KnownOrder, evidence: Evidence, at: number, nodes: readonly NodeView[]): 'closed' | 'open' | 'passed' {
+function shownState(known: KnownOrder, evidence: Evidence, at: number, nodes: readonly NodePicture[]): 'closed' | 'open' | 'passed' {
   const state = waveState(known, evidence, at)
   const hasBegun = nodes.some(n => n.step === 'switching' || n.step === 'probation' || ends.has(n.outcome))
   return state === 'closed' && evidence.cleared && at === evidence.reached && hasBegun ? 'open' : state
 }
 
-function waveOf(views: Views, known: KnownOrder, evidence: Evidence, at: number, nodes: readonly NodeView[]): Record<string, unknown> {
+function waveOf(views: Views, known: KnownOrder, evidence: Evidence, at: number, nodes: readonly NodePicture[]): Record<string, unknown> {
   const t: Tally | undefined = evidence.tallies[at]
   const shown = nodes.length <= maxCells ? nodes : nodes.filter(node => !isPlain(node)).slice(0, maxCells)
   const lost = t?.pending.filter(views.isAway).length ?? 0
@@ -122,17 +122,19 @@ function waveOf(views: Views, known: KnownOrder, evidence: Evidence, at: number,
 const bad: ReadonlySet<Outcome | null> = new Set(['failed', 'rolled-back', 'refused', 'superseded', 'missing'])
 
 /** One block per cause and platform: forty nodes with one fault are one thing to understand. */
-function failuresOf(known: KnownOrder, nodes: readonly NodeView[]): readonly Failure[] {
-  const groups = new Map<string, NodeView[]>()
+function failuresOf(known: KnownOrder, nodes: readonly NodePicture[]): readonly Failure[] {
+  const groups = new Map<string, NodePicture[]>()
   for (const node of nodes) {
     if (!bad.has(node.outcome)) continue
     const key = `${node.outcome ?? ''} ${node.reason?.code ?? ''} ${node.platform}`
-    groups.set(key, [...(groups.get(key) ?? []), node])
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, [node])
+    else group.push(node)
   }
   return [...groups.values()].flatMap(group => failureOf(known, group) ?? []).toSorted((a, b) => b.count - a.count)
 }
 
-function failureOf(known: KnownOrder, group: readonly NodeView[]): Failure | null {
+function failureOf(known: KnownOrder, group: readonly NodePicture[]): Failure | null {
   const [first] = group
   if (first?.outcome == null) return null
   const running = known.order.kind

@@ -61,8 +61,8 @@ export class Deltas {
     if (ids.size === 0 && !isMany) return []
     if (isMany || ids.size > maxNodes) return [{ event: 'nodes', data: { nodes: [], removed: [], many: true } }]
     const { fleet } = this.#s.replica
-    const orders = this.#s.replica.orders()
-    const nodes = [...ids].filter(id => fleet.isMember(id)).map(id => this.#views.node(id, orders))
+    const members = [...ids].filter(id => fleet.isMember(id))
+    const nodes = this.#views.someNodes(members).map(node => this.#views.withAge(node))
     return [{ event: 'nodes', data: { nodes, removed: [...ids].filter(id => !fleet.isMember(id)), many: false } }]
   }
 

@@ -1,6 +1,6 @@
 /** Lists of the API: filters, pages, counts, all alike. */
 import { asOneOf, healths, outcomes, ShoalError, steps } from '../model/index.ts'
-import type { NodeView } from './views.ts'
+import type { NodePicture } from './node-views.ts'
 
 const defaultLimit = 1000
 const maxLimit = 10_000
@@ -51,7 +51,7 @@ export function paged<T>(
 
 const count = <T>(items: readonly T[], is: (item: T) => boolean): number => items.filter(is).length
 
-export function pageOfNodes(all: readonly NodeView[], query: Query): Page<NodeView> {
+export function pageOfNodes(all: readonly NodePicture[], query: Query): Page<NodePicture> {
   const step = among(query, 'step', steps)
   const outcome = among(query, 'outcome', outcomes)
   const health = among(query, 'health', healths)

@@ -6,7 +6,8 @@ import { expose, type Family, type Sample } from './exposition.ts'
 import type { Route } from './route.ts'
 import type { WebServices } from './services.ts'
 import type { Sessions } from './sessions/index.ts'
-import type { NodeView, Views } from './views.ts'
+import type { NodePicture } from './node-views.ts'
+import type { Views } from './views.ts'
 
 const reaches = ['self', 'direct', 'via', 'lost'] as const
 const states = ['ok', 'starting', 'draining', 'safe-mode'] as const
@@ -80,8 +81,8 @@ function ofNode({ services: s }: MetricsNeeds, freeBytes: number): readonly Fami
   ]
 }
 
-function ofFleet(nodes: readonly NodeView[]): readonly Family[] {
-  const count = (is: (node: NodeView) => boolean): number => nodes.filter(is).length
+function ofFleet(nodes: readonly NodePicture[]): readonly Family[] {
+  const count = (is: (node: NodePicture) => boolean): number => nodes.filter(is).length
   const versions = Map.groupBy(nodes, n => (n.app === null ? 'none' : `${n.app.name}@${n.app.version}`))
   return [
     gauge(

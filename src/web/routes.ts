@@ -114,7 +114,7 @@ function readRoutes(s: WebServices, views: Views, streams: EventStreams): readon
     }),
     get('nodes', ctx => {
       const { items, counts, next } = pageOfNodes(views.nodes(ctx.query['all'] === '1'), ctx.query)
-      return { fleet: replica.fleet.root.fleet, nodes: items, counts, next }
+      return { fleet: replica.fleet.root.fleet, nodes: items.map(node => views.withAge(node)), counts, next }
     }),
     get('nodes/:id', (_ctx, param) => {
       const node = views.node(findNode(s, param('id')))

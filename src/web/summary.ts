@@ -4,7 +4,8 @@
  */
 import { boardOf, cellOf } from './board.ts'
 import type { WebServices } from './services.ts'
-import type { NodeView, Views } from './views.ts'
+import type { NodePicture } from './node-views.ts'
+import type { Views } from './views.ts'
 
 /** Nodes of a fleet that is drawn with a cell for each. */
 const maxCells = 400
@@ -21,7 +22,7 @@ export function summaryOf(s: WebServices, views: Views): Record<string, unknown>
   const nodes = views.nodes(false)
   const seen = nodes.filter(n => n.reach !== 'lost')
   const { root, generation } = s.replica.fleet
-  const isIll = (n: NodeView): boolean => n.health === 'degraded' || n.health === 'safe-mode'
+  const isIll = (n: NodePicture): boolean => n.health === 'degraded' || n.health === 'safe-mode'
   return {
     fleet: root.fleet,
     name: root.fleetName,
@@ -38,7 +39,10 @@ export function summaryOf(s: WebServices, views: Views): Record<string, unknown>
     shoals: counted(seen.map(n => n.shoal?.version ?? '')),
     platforms: counted(nodes.map(n => n.platform)),
     tags: counted(nodes.flatMap(n => n.tags)),
-    ailing: nodes.filter(n => n.reach === 'lost' || isIll(n)).slice(0, maxAiling),
+    ailing: nodes
+      .filter(n => n.reach === 'lost' || isIll(n))
+      .slice(0, maxAiling)
+      .map(n => views.withAge(n)),
     cells: nodes.length > maxCells ? [] : nodes.map(cellOf),
     rollouts: rolloutsOf(views),
     releases: s.replica.book.releases().length,

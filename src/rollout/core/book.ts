@@ -32,10 +32,25 @@ interface Entry {
   readonly preflights: Map<NodeId, PreflightBody>
   readonly outcomes: Map<NodeId, OutcomeBody>
   readonly receipts: Map<NodeId, Receipt[]>
+  /** What was last made of it, as long as that stands. */
+  made: Made | null
+}
+
+interface Made {
+  readonly membership: number
+  readonly known: KnownOrder
 }
 
 type IsGone = (node: NodeId) => boolean
 const nobody: IsGone = () => false
+
+/** What an order is seen with beside its facts. */
+export interface Surroundings {
+  readonly ageOf: (id: OrderId) => number
+  readonly isGone: IsGone
+  /** Counts changes of what `isGone` answers; without it nothing is remembered. */
+  readonly membership?: number
+}
 
 /** A release with the digest of its document, by which orders name it. */
 export interface KnownRelease {
@@ -66,31 +81,33 @@ export class OrderBook {
 
   addRelease(document: Digest, release: Release): void {
     this.#releases.set(document, release)
+    this.#changed(order => order.release === document)
   }
 
   addPlan(digest: Digest, plan: Plan): void {
     this.#plans.set(digest, plan)
+    this.#changed(order => order.plan === digest)
   }
 
   addOrder(id: OrderId, order: Order): void {
-    this.#entry(id).order = order
+    this.#touched(id).order = order
   }
 
   /** `name` ends in the hash that breaks ties. */
   addControl(name: string, control: Control): void {
-    this.#entry(control.order).controls.set(name, { ...control, hash: name })
+    this.#touched(control.order).controls.set(name, { ...control, hash: name })
   }
 
   addPreflight(node: NodeId, body: PreflightBody): void {
-    this.#entry(body.order).preflights.set(node, body)
+    this.#touched(body.order).preflights.set(node, body)
   }
 
   addOutcome(node: NodeId, body: OutcomeBody): void {
-    this.#entry(body.order).outcomes.set(node, body)
+    this.#touched(body.order).outcomes.set(node, body)
   }
 
   addReceipt(receipt: Receipt): void {
-    const { receipts } = this.#entry(receipt.order)
+    const { receipts } = this.#touched(receipt.order)
     const others = (receipts.get(receipt.node) ?? []).filter(r => r.witness !== receipt.witness)
     receipts.set(receipt.node, [...others, receipt])
   }
@@ -121,10 +138,14 @@ export class OrderBook {
     return entry?.order == null ? undefined : this.#known(id as OrderId, entry, entry.order, ageMs, isGone)
   }
 
-  orders({ ageOf, isGone }: { readonly ageOf: (id: OrderId) => number; readonly isGone: IsGone }): readonly KnownOrder[] {
+  orders({ ageOf, isGone, membership }: Surroundings): readonly KnownOrder[] {
     const known: KnownOrder[] = []
     for (const [id, entry] of this.#entries) {
-      if (entry.order !== null) known.push(this.#known(id as OrderId, entry, entry.order, ageOf(id as OrderId), isGone))
+      if (entry.order === null) continue
+      const made = entry.made?.known
+      const ageMs = ageOf(id as OrderId)
+      if (made !== undefined && entry.made?.membership === membership) known.push({ ...made, ageMs })
+      else known.push(this.#remember(entry, this.#known(id as OrderId, entry, entry.order, ageMs, isGone), membership))
     }
     return known
   }
@@ -145,10 +166,28 @@ export class OrderBook {
     }
   }
 
+  #remember(entry: Entry, known: KnownOrder, membership: number | undefined): KnownOrder {
+    if (membership === undefined) return known
+    const stamped = { ...known, stamp: {} }
+    entry.made = { membership, known: stamped }
+    return stamped
+  }
+
+  #changed(isMeant: (order: Order) => boolean): void {
+    for (const entry of this.#entries.values()) if (entry.order !== null && isMeant(entry.order)) entry.made = null
+  }
+
+  /** The entry, to be changed. */
+  #touched(id: string): Entry {
+    const entry = this.#entry(id)
+    entry.made = null
+    return entry
+  }
+
   #entry(id: string): Entry {
     let entry = this.#entries.get(id)
     if (entry === undefined) {
-      entry = { order: null, controls: new Map(), preflights: new Map(), outcomes: new Map(), receipts: new Map() }
+      entry = { order: null, controls: new Map(), preflights: new Map(), outcomes: new Map(), receipts: new Map(), made: null }
       if (!this.#forgotten.has(id)) this.#entries.set(id, entry)
     }
     return entry

@@ -17,12 +17,13 @@ export interface Evidence {
   readonly halted: boolean
 }
 
-/** Each look and each request makes its own KnownOrder; what was weighed once for it stands. */
-const weighed = new WeakMap<KnownOrder, Evidence>()
+/** What was weighed once stands until something about the order changes: with ten thousand nodes it is the dearest thing that anybody asks for. */
+const weighed = new WeakMap<object, Evidence>()
 
 export function weigh(known: KnownOrder): Evidence {
-  const evidence = weighed.get(known) ?? weighAnew(known)
-  weighed.set(known, evidence)
+  const key = known.stamp ?? known
+  const evidence = weighed.get(key) ?? weighAnew(known)
+  weighed.set(key, evidence)
   return evidence
 }
 

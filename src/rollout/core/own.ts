@@ -89,6 +89,8 @@ function counts(known: KnownOrder, evidence: Evidence, own: Own): boolean {
   const wave = waveOf(known, own)
   if (wave === null) return false
   if (wave < known.plan.waves.length) return true
+  // Asked of every node that joined later: an order that is not through its waves needs no look at all of its nodes.
+  if (evidence.reached < evidence.tallies.length) return false
   const state = stateOf(known, evidence, own.isLost)
   return state === 'completed' || state === 'completed-with-exceptions'
 }

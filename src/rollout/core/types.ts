@@ -25,6 +25,8 @@ export interface KnownOrder {
   readonly gone: ReadonlySet<NodeId>
   /** By this node's own clock: how long it has known the order. The only use of time in a rollout but the soak. */
   readonly ageMs: number
+  /** The same object for as long as nothing but the age has changed: what was weighed for it still stands. Missing: weighed for itself. */
+  readonly stamp?: object
 }
 
 /** What a node knows of the others beside facts: whom it can reach now. Used for `stalled` and for display, never to open a gate. */

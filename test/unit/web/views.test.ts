@@ -1,0 +1,153 @@
+// What is shown of nodes is kept between two looks: whatever happens in between, it is what a first look would show.
+import { uniformInt } from 'pure-rand/distribution/uniformInt'
+import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
+import t from 'tap'
+import { type Fact, factKey, type NodeId, type OrderId, type OutcomeBody, steps } from '../../../src/model/index.ts'
+import { Replica } from '../../../src/rollout/index.ts'
+import { sha256 } from '../../../src/trust/index.ts'
+import { boardOf } from '../../../src/web/board.ts'
+import type { WebServices } from '../../../src/web/services.ts'
+import { Views } from '../../../src/web/views.ts'
+import { memoryStore, type Ordered, WrittenFleet, type WrittenNode } from '../../helpers/written-fleet.ts'
+
+const size = 9
+
+class Rig {
+  readonly fleet = WrittenFleet.found()
+  readonly reach = new Map<NodeId, string>()
+  readonly replica: Replica
+  readonly services: WebServices
+  readonly orders: Ordered[] = []
+  now = 0
+
+  constructor() {
+    const members = this.fleet.admit(size, n => `box-${size - n}`)
+    const [self] = this.fleet.nodes as [WrittenNode]
+    this.replica = new Replica(
+      { self: self.id, epoch: 1, sign: self.sign, store: memoryStore([this.fleet.rootFact]), now: () => this.now },
+      this.fleet.root.fleet,
+    )
+    this.services = {
+      replica: this.replica,
+      self: self.id,
+      reach: (id: NodeId) => (id === self.id ? 'self' : (this.reach.get(id) ?? 'direct')),
+      ageMs: (id: NodeId) => (id === self.id ? 0 : this.now),
+    } as unknown as WebServices
+    this.take(members)
+    this.take(this.fleet.nodes.map(n => n.about()))
+  }
+
+  /** Views that keep nothing, of orders of which nothing was weighed before. */
+  fresh(): Views {
+    const { registers, fleet, holds, book } = this.replica
+    const isGone = (node: string): boolean => fleet.hasGone(node)
+    const orders = (): unknown => book.orders({ ageOf: id => this.replica.ageOf(id), isGone })
+    return new Views({ ...this.services, replica: { registers, fleet, holds, book, orders } } as unknown as WebServices)
+  }
+
+  take(facts: readonly Fact[]): void {
+    for (const fact of facts) {
+      const { registers, judge } = this.replica
+      const verdict = judge(fact, registers)
+      if (verdict.v === 'reject') throw new Error(`${fact.kind}: ${verdict.code} ${verdict.message}`)
+      if (verdict.v !== 'accept' || registers.compare(fact) !== 'new') continue
+      registers.merge(fact)
+      this.replica.take([fact])
+    }
+  }
+}
+
+const shown = (views: Views): string =>
+  JSON.stringify({
+    nodes: views.nodes(true).map(n => views.withAge(n)),
+    rollouts: views.rollouts().map(o => [views.rollout(o, true), boardOf(views, o)]),
+    releases: views.releases(),
+  })
+
+/** Anything that may happen to a fleet. */
+const happenings = (rig: Rig, int: (below: number) => number): readonly (() => readonly Fact[])[] => {
+  const { fleet, orders } = rig
+  const any = <T>(list: readonly T[]): T => list[int(list.length)] as T
+  const node = (): WrittenNode => any(fleet.nodes)
+  const about = (make: (order: OrderId) => readonly Fact[]) => (): readonly Fact[] => (orders.length === 0 ? [] : make(any(orders).id))
+  const version = (): string => `1.${int(3)}.0`
+  return [
+    () => [node().status({ step: any(steps), rollout: orders.length === 0 ? null : any(orders).id, percent: int(100) })],
+    () => [
+      node().status({
+        health: any(['ok', 'degraded', 'safe-mode']),
+        app: { name: 'till', version: '1.0.0', digest: sha256('till@1.0.0') },
+      }),
+    ],
+    () => [node().about({ name: `name-${int(4)}`, tags: [`shop=${int(3)}`], left: int(20) === 0 })],
+    () => [node().says('holdings', '', { packages: [sha256(`till@${version()}`)] })],
+    () => {
+      const waves = [fleet.nodes.slice(0, 1 + int(3)), fleet.nodes.slice(4, 4 + int(4))].filter(w => w.length > 0)
+      const plan = { waves: waves.map(w => ({ nodes: w.map(n => n.id), maxFailed: int(2), maxMissing: int(2) })), lost: [] }
+      const made = fleet.release('till', version())
+      const tags = int(3) === 0 ? [`shop=${int(3)}`] : []
+      const order = fleet.order('till', version(), plan, { release: made.document, dryRun: int(6) === 0, selector: { only: [], tags } })
+      orders.push(order)
+      return [made.fact, order.fact]
+    },
+    () => {
+      for (const digest of rig.replica.book.missingPlans())
+        for (const { planText } of orders) if (sha256(planText) === digest) rig.replica.addPlan(digest, planText)
+      return []
+    },
+    about(id =>
+      fleet.nodes.slice(0, size - int(2)).map(n => n.preflight(id, { go: int(9) > 0, reason: { code: 'DISK_FULL', message: 'full' } })),
+    ),
+    about(id => [
+      node().outcome(id, {
+        outcome: any<OutcomeBody['outcome']>(['confirmed', 'failed', 'rolled-back', 'refused']),
+        digest: any([null, sha256('till@1.0.0')]),
+        witnesses: int(2),
+      }),
+    ]),
+    about(id => [node().outcome(id, { digest: sha256(`till@${version()}`) })]),
+    about(id => [node().receipt({ order: id, node: node().id, digest: sha256('till@1.0.0'), epoch: 1 })]),
+    about(id => [fleet.control(id, any(['pause', 'resume', 'abort', 'skip', 'retry']), int(2) === 0 ? [] : [node().id])]),
+    () => [fleet.hold(node().id, int(2) === 0)],
+    () => (int(8) === 0 ? [fleet.removal(any(fleet.nodes.slice(1)).id)] : []),
+    () => {
+      rig.reach.set(node().id, any(['direct', 'via', 'lost']))
+      return []
+    },
+    () => {
+      rig.now += int(10) === 0 ? 700_000_000 : 1000
+      return []
+    },
+  ]
+}
+
+void t.test('views that were kept equal those that are made anew, whatever happened in between', async t => {
+  for (let seed = 1; seed <= 12; seed++) {
+    const generator = xoroshiro128plus(seed)
+    const int = (below: number): number => uniformInt(generator, 0, below - 1)
+    const rig = new Rig()
+    const kept = new Views(rig.services)
+    for (let at = 0; at < 120; at++) {
+      const all = happenings(rig, int)
+      const which = int(all.length)
+      rig.take((all[which]?.() ?? []).filter(fact => rig.replica.judge(fact, rig.replica.registers).v !== 'reject'))
+      const [is, should] = [shown(kept), shown(rig.fresh())]
+      if (is !== should) {
+        t.equal(is, should, `seed ${seed}, step ${at}, happening ${which}`)
+        return
+      }
+    }
+  }
+})
+
+void t.test('a look costs nothing for nodes that nothing happened to', async t => {
+  const rig = new Rig()
+  const views = new Views(rig.services)
+  const before = views.nodes(false)
+  const [, second] = rig.fleet.nodes as [WrittenNode, WrittenNode]
+  rig.take([second.status({ health: 'degraded' })])
+  const after = views.nodes(false)
+  const again = after.filter(node => !before.includes(node)).map(node => node.id)
+  t.strictSame(new Set(again), new Set([rig.services.self, second.id]))
+  t.ok(rig.replica.registers.get(factKey({ kind: 'status', owner: second.id, name: '' })))
+})
