@@ -86,6 +86,8 @@ export interface NodeAnswer {
   readonly percent: number
   readonly reason: { readonly code: string; readonly message: string } | null
   readonly bytes: { readonly fetched: number; readonly reused: number; readonly served: number; readonly sources: number } | null
+  /** The migration that the rollout brings took so long on a copy. */
+  readonly migrationMs: number | null
   readonly since: string
   /** SHA-256 of the certificate that people see; the asked node's own. */
   readonly fingerprint: string
@@ -119,6 +121,7 @@ export function parseNode(value: unknown, where = 'node'): NodeAnswer {
     percent: f.maybe('percent', (v, w) => asInteger(v, w, 0, 100), 0),
     reason: f.maybe('reason', reason, null),
     bytes: f.maybe('bytes', bytes, null),
+    migrationMs: f.maybe('migrationMs', (v, w) => asInteger(v, w), null),
     since: f.maybe('since', text(40), ''),
     fingerprint: f.maybe('fingerprint', text(64), ''),
     log: f.has('log') ? f.list('log', text(10_000), 100) : [],

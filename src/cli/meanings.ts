@@ -81,7 +81,8 @@ export const meanings: Partial<Readonly<Record<Code, string>>> = {
   PORT_SILENT: 'The node could not make a TLS connection to its own port under the release; it went back.',
   CANNOT_UPDATE: 'A release of Shoal did not manage the update that it must do in its probation; the node went back.',
   PEERS_LOST: 'A peer that was linked before could be reached by TCP but not by TLS and hello; the node went back.',
-  MIGRATE_FAILED: 'The release’s migrate function threw; the snapshot of the data was put back.',
+  MIGRATE_FAILED:
+    'The release’s migrate function threw or did not end: on a copy, before the switch, or in the switch, after which the snapshot was put back.',
   DATA_CHANGED: 'After the switch, the node’s identity or config.json was not what it was before; the node went back.',
   INTERRUPTED: 'The machine or the process stopped in the middle of a switch, twice.',
   FAILED_BEFORE: 'This very package failed on this node in an earlier order.',

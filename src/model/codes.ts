@@ -146,7 +146,11 @@ export const codes = {
     'This version of Shoal could not do the next update; the message names the step. The one before runs again.',
   ),
   PEERS_LOST: entry(1, 422, 'Peers reach the machine but not the new release.'),
-  MIGRATE_FAILED: entry(1, 422, 'The app’s migrate() threw; the data is as it was before.'),
+  MIGRATE_FAILED: entry(
+    1,
+    422,
+    'The app’s migrate() threw or did not end; the data is as it was before. Mend it and give the release the next version.',
+  ),
   DATA_CHANGED: entry(1, 422, 'Identity or configuration changed during the update; the old release runs again.'),
   INTERRUPTED: entry(1, 422, 'The machine stopped in the middle; the node is back on the release that worked.'),
   FAILED_BEFORE: entry(1, 422, 'This release failed here before; --force or `rollout retry` tries again.'),

@@ -84,6 +84,8 @@ export interface StatusBody {
   readonly step: Step
   readonly percent: number
   readonly bytes: Bytes
+  /** ms that the migration which this rollout brings took in its rehearsal; null: none was rehearsed. */
+  readonly migrationMs: number | null
   readonly since: string
 }
 
@@ -98,6 +100,7 @@ export function parseStatusBody(value: unknown): StatusBody {
     step: f.get('step', (v, w) => asOneOf(v, w, steps)),
     percent: f.integer('percent', 0, 100),
     bytes: { fetched: b.integer('fetched'), reused: b.integer('reused'), served: b.integer('served'), sources: b.integer('sources') },
+    migrationMs: f.maybe('migrationMs', asInteger, null),
     since: f.string('since', 40),
   }
 }

@@ -4,12 +4,21 @@
  */
 import { type AppModule, createHost, importApp, type Logger, migrateApp, type RunningApp, startApp } from '../app/index.ts'
 import { heldData, isSame, noteSwap, prepareData, settleData, type Swap, undoSwap } from '../data/index.ts'
-import { type Config, type Digest, type Manifest, messageOf, type NodeId, type Running, type SwitchTarget } from '../model/index.ts'
+import {
+  type Config,
+  type Digest,
+  type Manifest,
+  maxHoldMs,
+  messageOf,
+  type NodeId,
+  type Running,
+  type SwitchTarget,
+} from '../model/index.ts'
 import { type HomePaths, readSlotManifest, slotDir } from '../slots/index.ts'
 import type { Log } from './log.ts'
 
-/** ms that a migration may take; the trial's own deadline is shorter unless the app asks for more probation. */
-const migrateMs = 600_000
+/** ms that a migration may take: the longest that a switch waits. The trial's own deadline is shorter unless a rehearsal took longer. */
+const migrateMs = maxHoldMs
 
 export interface LoadedApp {
   readonly manifest: Manifest

@@ -2,10 +2,24 @@
  * What is done to data/ beside the running app, in a process of its own: it has no lock on the app's databases to lose, no event loop to stop but
  * its own, and can be ended whole. Both ends are of the same release.
  */
-import { createBackup, listKept, type Origin, readBackup, realTreeDisk, stageRestore, verifyBackup } from '../data/index.ts'
-import { type Code, codeOf, messageOf, type NodeId, ShoalError } from '../model/index.ts'
-import { homePaths } from '../slots/index.ts'
+import { writeFileSync } from 'node:fs'
+import { constants, setPriority } from 'node:os'
+import { importApp, migrateApp } from '../app/index.ts'
+import {
+  createBackup,
+  listKept,
+  type Origin,
+  readBackup,
+  realTreeDisk,
+  type Rehearsed,
+  rehearseMigration,
+  stageRestore,
+  verifyBackup,
+} from '../data/index.ts'
+import { type Code, codeOf, type Digest, messageOf, type NodeId, ShoalError } from '../model/index.ts'
+import { homePaths, readSlotManifest, slotDir } from '../slots/index.ts'
 import { copyDatabase } from '../store/index.ts'
+import { appLogger, jsonLog } from './log.ts'
 
 export type AsideJob =
   /** Makes a backup. `isLive`: the app is running. */
@@ -29,11 +43,22 @@ export type AsideJob =
       readonly self: NodeId
       readonly reserveBytes: number
     }
+  /** Has a staged release migrate a copy of data/, in the folder given. */
+  | {
+      readonly t: 'rehearse'
+      readonly home: string
+      readonly digest: Digest
+      readonly folder: string
+      readonly from: number | null
+      readonly reserveBytes: number
+      readonly isLive: boolean
+    }
 
 export interface AsideResults {
   readonly backup: { readonly id: string }
   readonly verify: readonly string[]
   readonly stage: null
+  readonly rehearse: Rehearsed
 }
 
 export type AsideAnswer =
@@ -68,5 +93,39 @@ async function run(job: AsideJob): Promise<AsideResults[keyof AsideResults]> {
       await stageRestore({ ...job, paths, source, identity: false, disk: realTreeDisk })
       return null
     }
+    case 'rehearse':
+      return rehearse(job)
+  }
+}
+
+/** @throws ShoalError APP_IMPORT_FAILED, MIGRATE_FAILED, DISK_FULL, DB_LOCKED */
+async function rehearse({ home, digest, isLive, ...rest }: Extract<AsideJob, { t: 'rehearse' }>): Promise<Rehearsed> {
+  yieldToTheNode()
+  const dir = slotDir(home, digest)
+  const manifest = readSlotManifest(dir)
+  const module = await importApp(dir, manifest)
+  const log = appLogger(
+    jsonLog(
+      line => process.stderr.write(line),
+      () => new Date(),
+    ),
+  )
+  return rehearseMigration({
+    ...rest,
+    paths: homePaths(home),
+    copyDatabase: isLive ? copyDatabase : null,
+    disk: realTreeDisk,
+    // Whoever started this process ends it when its time is over.
+    migrate: (dataDir, from) => migrateApp(module, { dataDir, from, to: manifest.dataVersion, log }, new AbortController().signal),
+  })
+}
+
+/** Where processor or memory are short, the node has them; where the system knows no such order, the process is as any other. */
+function yieldToTheNode(): void {
+  try {
+    setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
+    if (process.platform === 'linux') writeFileSync('/proc/self/oom_score_adj', '1000')
+  } catch {
+    // A container may forbid it.
   }
 }

@@ -1,26 +1,34 @@
 /** Starts the process of one job, waits for its answer, and ends it whole: it, and all that it started. */
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { ShoalError } from '../model/index.ts'
+import { type Code, ShoalError } from '../model/index.ts'
+import { endGroup, withGroup } from '../slots/index.ts'
 import type { AsideAnswer, AsideJob, AsideResults } from './aside-jobs.ts'
 
 /** The program is this file's neighbour, compiled or not. */
 const program = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './aside-program.ts' : './aside-program.js', import.meta.url))
 
-/** On POSIX it leads a group of its own, so that what it starts ends with it. */
-const hasGroup = process.platform !== 'win32'
+/** How a process differs from a plain one. */
+interface AsideOptions {
+  readonly cwd?: string
+  readonly execArgv?: readonly string[]
+  /** What it means that the process ended without an answer. */
+  readonly endedAs?: Code
+}
 
-/** @throws ShoalError with the job's own code; INTERNAL if the process ended without an answer; the signal's reason. It has ended in every case */
+/** @throws ShoalError with the job's own code; `endedAs` if the process ended without an answer; the signal's reason. It has ended in every case */
 export async function runAside<T extends AsideJob['t']>(
   job: Extract<AsideJob, { readonly t: T }>,
   signal: AbortSignal,
+  { cwd, execArgv = [], endedAs = 'INTERNAL' }: AsideOptions = {},
 ): Promise<AsideResults[T]> {
   signal.throwIfAborted()
-  const child = fork(program, { execArgv: [], detached: hasGroup, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
-  const onAbort = (): void => end(child)
+  const place = cwd === undefined ? {} : { cwd }
+  const child = fork(program, { execArgv: [...execArgv], ...withGroup, ...place, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const onAbort = (): void => endGroup(child)
   signal.addEventListener('abort', onAbort, { once: true })
   try {
-    const answer = await answerTo(child, job)
+    const answer = await answerTo(child, job, endedAs)
     signal.throwIfAborted()
     if (answer.t === 'failed') throw new ShoalError(answer.code, answer.message)
     return answer.value as AsideResults[T]
@@ -29,33 +37,27 @@ export async function runAside<T extends AsideJob['t']>(
     throw error
   } finally {
     signal.removeEventListener('abort', onAbort)
-    end(child)
+    endGroup(child)
   }
 }
 
 /** Resolves when the process has ended, so that nothing of it writes any more. */
-function answerTo(child: ChildProcess, job: AsideJob): Promise<AsideAnswer> {
+function answerTo(child: ChildProcess, job: AsideJob, endedAs: Code): Promise<AsideAnswer> {
   return new Promise((resolve, reject) => {
     let answer: AsideAnswer | null = null
-    child.once('message', (message: AsideAnswer) => {
-      answer = message
+    child.on('message', message => {
+      // An app's code may run there, and may have messages of its own.
+      if (isAnswer(message)) answer ??= message
     })
     child.once('error', reject)
     child.once('exit', (code, how) => {
-      end(child) // what it started
+      endGroup(child) // what it started
       if (answer !== null) resolve(answer)
-      else reject(new ShoalError('INTERNAL', `${job.t}: the process ended without an answer (${how ?? `exit code ${code ?? 'unknown'}`})`))
+      else reject(new ShoalError(endedAs, `${job.t}: the process ended without an answer (${how ?? `exit code ${code ?? 'unknown'}`})`))
     })
     child.send(job, () => undefined)
   })
 }
 
-function end(child: ChildProcess): void {
-  if (child.pid === undefined) return
-  try {
-    if (hasGroup) process.kill(-child.pid, 'SIGKILL')
-    else child.kill('SIGKILL')
-  } catch {
-    // Nobody of it is left.
-  }
-}
+const isAnswer = (message: unknown): message is AsideAnswer =>
+  typeof message === 'object' && message !== null && 't' in message && (message.t === 'done' || message.t === 'failed')

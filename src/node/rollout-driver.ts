@@ -1,13 +1,14 @@
 /** The rollout driver of a running node: what it sees of the node, and by whose hands it works. It decides nothing; that is rollout/core. */
-import type { Digest, Fact, NodeBody, NodeId, Running, SwitchTarget } from '../model/index.ts'
+import type { Digest, Fact, NodeBody, NodeId, Release, Running, SwitchTarget } from '../model/index.ts'
 import type { Mesh } from '../mesh/index.ts'
 import type { PackageStore } from '../packages/index.ts'
-import { type Replica, RolloutDriver, type StatusBoard } from '../rollout/index.ts'
+import { digestFor, type Replica, RolloutDriver, type StatusBoard } from '../rollout/index.ts'
 import { thisPlatform } from '../slots/index.ts'
 import type { Clones } from './clones.ts'
 import { conditionFor } from './condition.ts'
 import type { PeerHttp } from './peer-http.ts'
 import type { Reachability } from './reach.ts'
+import type { Rehearsals } from './rehearsals.ts'
 import type { RuntimeOptions } from './runtime-options.ts'
 import type { Supply } from './supply.ts'
 
@@ -28,11 +29,12 @@ interface Driven {
 interface Hands {
   readonly supply: Supply
   readonly clones: Clones
+  readonly rehearsals: Rehearsals
   readonly isHealthy: () => boolean
   readonly requestSwitch: (target: SwitchTarget) => void
 }
 
-export function driverFor(node: Driven, o: RuntimeOptions, { supply, clones, isHealthy, requestSwitch }: Hands): RolloutDriver {
+export function driverFor(node: Driven, o: RuntimeOptions, { supply, clones, rehearsals, isHealthy, requestSwitch }: Hands): RolloutDriver {
   const { home, settings, log, hasLoader } = o
   const { replica, status, mesh, packages, peerHttp, reach, publish } = node
   const running = (): { readonly app: Digest | null; readonly shoal: Digest } => {
@@ -48,6 +50,10 @@ export function driverFor(node: Driven, o: RuntimeOptions, { supply, clones, isH
     hasLoader,
     isCloned: () => clones.isCloned,
   }
+  const toRehearse = (release: Release): Digest | null => {
+    const digest = release.kind === 'app' ? digestFor(release, thisPlatform()) : null
+    return digest !== null && supply.isStaged(digest) && rehearsals.needs(digest) ? digest : null
+  }
   return new RolloutDriver({
     replica,
     status,
@@ -56,12 +62,15 @@ export function driverFor(node: Driven, o: RuntimeOptions, { supply, clones, isH
       condition: known => conditionFor(known, condition),
       fetch: (ref, signal) => supply.fetch(ref, signal),
       stage: (digest, signal) => supply.stage(digest, signal),
+      toRehearse,
+      rehearse: (digest, signal) => rehearsals.rehearse(digest, signal),
       log,
     },
     requestSwitch,
     running,
     hasPackage: digest => packages.has(digest),
     isStaged: digest => supply.isStaged(digest),
+    needsRehearsal: digest => rehearsals.needs(digest),
     isHeld: () => clones.isCloned || replica.holds.of(replica.self) !== null,
     isHealthy,
     isLost: id => reach.reach(id) === 'lost',

@@ -21,6 +21,8 @@ export interface RuntimeOptions {
   readonly requestSwitch: (target: SwitchTarget) => void
   /** The app asked for time, to start or to become healthy: ms from now. */
   readonly onHold: (ms: number, reason: string) => void
+  /** What comes before the app may take so long, ms from now. */
+  readonly needTime: (ms: number, reason: string) => void
   /** This worker should not be the node any longer: the supervisor starts another. */
   readonly giveUp: (code: Code, message: string) => void
 }

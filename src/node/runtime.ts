@@ -11,6 +11,7 @@ import type { Mesh, MeshNews } from '../mesh/index.ts'
 
 import {
   codeOf,
+  type Digest,
   type Fact,
   type Health,
   type LastSwitch,
@@ -45,6 +46,7 @@ import { PeerHttp } from './peer-http.ts'
 import { Reachability } from './reach.ts'
 import { Recall } from './recall.ts'
 import { driverFor } from './rollout-driver.ts'
+import { recallPreparation, Rehearsals } from './rehearsals.ts'
 import type { RuntimeOptions } from './runtime-options.ts'
 import { proveSelfUpdate } from './self-proof.ts'
 import { Soon } from './soon.ts'
@@ -71,6 +73,7 @@ export class NodeRuntime {
   readonly peerHttp: PeerHttp
   readonly #supply: Supply
   readonly #mending: Mending
+  readonly #rehearsals: Rehearsals
   readonly #unsaved: Unsaved
   readonly #recall: Recall
   readonly #clones: Clones
@@ -139,9 +142,18 @@ export class NodeRuntime {
     })
     const requestSwap: SwapAsker = (target, swap) => this.#requestSwitch({ ...target, linked: this.linked().length }, swap)
     this.data = new DataCare({ ...o, isAppRunning: () => this.#app !== null, requestSwap, memory: store, wallNow: () => new Date() })
+    this.#rehearsals = new Rehearsals({
+      paths: o.home.paths,
+      memory: store,
+      isAppRunning: () => this.#app !== null,
+      reserveBytes: () => this.#o.settings.config.limits.reserveMb * 2 ** 20,
+      rehearsed: ms => this.status.rehearsed(ms),
+      log: o.log,
+    })
     this.driver = driverFor(this, o, {
       supply: this.#supply,
       clones: this.#clones,
+      rehearsals: this.#rehearsals,
       isHealthy: () => !this.#isWithoutApp && !this.#watch.isIll,
       requestSwitch: target => this.#requestSwitch(target),
     })
@@ -313,6 +325,7 @@ export class NodeRuntime {
     if (isSafe) await tidyData(home.paths, log)
     if (app === null || isSafe) return
     const config = settings.config
+    this.#askForTime(app.running.digest)
     try {
       this.#app = await runApp({ app, paths: home.paths, trial, config, node: home.key.id, log: appLogger(log), onHold })
     } catch (error) {
@@ -320,6 +333,13 @@ export class NodeRuntime {
       if (!this.store.isCopy) throw error
       log('alarm', { alarm: 'the app does not start while the disk refuses', code: codeOf(error), message: messageOf(error) })
     }
+  }
+
+  /** A migration that was rehearsed as a long one must not fail by the switch's own deadline. */
+  #askForTime(app: Digest): void {
+    const { trial, needTime } = this.#o
+    const ms = trial?.digest === app ? recallPreparation(this.store, app) : 0
+    if (ms > 0) needTime(ms, 'data/ is copied and migrated')
   }
 
   /** The node goes by a copy of node.db: as soon as the disk takes writes, a worker that has the real one takes over. */
@@ -339,6 +359,7 @@ export class NodeRuntime {
   }
 
   #requestSwitch(target: SwitchTarget, swap: Swap | null = null): void {
+    this.#rehearsals.interrupt()
     const safe = safeSwitch(this.#o.home.paths, target, this.#o.app, swap)
     const isIll = this.#watch.isIll || this.#isWithoutApp
     rememberBefore(this.store, { protected: protectedDigest(this.#o.home.paths), linked: this.linked(), isIll })

@@ -163,6 +163,7 @@ export class Worker {
       log: this.#o.log,
       requestSwitch: target => this.#o.send({ t: 'switch', target }),
       onHold: (ms, reason) => this.#hold(ms, reason),
+      needTime: (ms, reason) => this.#askForTime(ms, reason),
       giveUp: (code, message) => this.#o.send({ t: 'condemn', code, message: message.slice(0, 1000) }),
     })
     this.#runtime = runtime
@@ -218,6 +219,10 @@ export class Worker {
 
   #hold(ms: number, reason: string): void {
     this.#heldUntil = Math.max(this.#heldUntil, performance.now() + ms)
+    this.#askForTime(ms, reason)
+  }
+
+  #askForTime(ms: number, reason: string): void {
     this.#o.send({ t: 'hold', ms: Math.round(ms), reason: reason.slice(0, 200) })
   }
 

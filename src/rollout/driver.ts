@@ -34,6 +34,7 @@ export interface DriverOptions {
   readonly running: () => Readonly<Record<PackageKind, Digest | null>>
   readonly hasPackage: (digest: Digest) => boolean
   readonly isStaged: (digest: Digest) => boolean
+  readonly needsRehearsal: (digest: Digest) => boolean
   readonly isHeld: () => boolean
   /** The app is well. */
   readonly isHealthy: () => boolean
@@ -171,6 +172,7 @@ export class RolloutDriver {
       begun: this.#begun,
       hasPackage: o.hasPackage,
       isStaged: o.isStaged,
+      needsRehearsal: o.needsRehearsal,
       isHeld: o.isHeld(),
       isHealthy: o.isHealthy(),
       isInWindow: window => this.#isInWindow(window),
@@ -276,8 +278,8 @@ export class RolloutDriver {
 /** Ill before and after is no verdict on the release: the node counts as missing. */
 const outcomeOf = (last: LastSwitch): OutcomeBody['outcome'] => (last.code === 'UNHEALTHY_BEFORE' ? 'refused' : last.result)
 
-/** One switch at a time; and nothing is staged beside it, since staging makes room. */
+/** One switch at a time; nothing is staged beside it, since staging makes room, and nothing rehearsed, since a new worker clears that away. */
 function oneSwitch(next: readonly NextTask[]): readonly NextTask[] {
   const first = next.find(n => n.task.do === 'switch')
-  return first === undefined ? next : [first, ...next.filter(n => n.task.do !== 'switch' && n.task.do !== 'stage')]
+  return first === undefined ? next : [first, ...next.filter(n => !['switch', 'stage', 'rehearse'].includes(n.task.do))]
 }

@@ -5,7 +5,7 @@ export const lookIntervalMs = 1000
 /** ms before a failed fetch or staging is tried again; doubles to the maximum. */
 export const retryBaseMs = 1000
 export const retryMaxMs = 60_000
-/** Times that a package whose bytes are right may fail to unpack before the node refuses the order. */
+/** Times that a package whose bytes are right may fail to unpack, or its rehearsal by no fault of its own, before the node refuses the order. */
 export const maxStageFailures = 3
 /** ms between two health checks of a release in probation. */
 export const probationLookMs = 200

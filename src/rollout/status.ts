@@ -36,6 +36,7 @@ export class StatusBoard {
   #step: Step = 'idle'
   #rollout: OrderId | null = null
   #percent = 0
+  #migrationMs: number | null
   #bytes: Bytes
   /** What the process had served when the rollout began. */
   #servedBefore = 0
@@ -47,6 +48,7 @@ export class StatusBoard {
     this.#source = source
     this.#rollout = last?.rollout ?? null
     this.#bytes = last?.bytes ?? noBytes
+    this.#migrationMs = last?.migrationMs ?? null
     this.#since = source.wallNow().toISOString()
   }
 
@@ -65,6 +67,7 @@ export class StatusBoard {
       rollout: this.#rollout,
       step: this.#step,
       percent: this.#percent,
+      migrationMs: this.#migrationMs,
       bytes: { ...this.#bytes, served: this.#bytes.served + this.#source.served() - this.#servedBefore },
       since: this.#since,
     }
@@ -74,6 +77,7 @@ export class StatusBoard {
     if (step === this.#step && rollout === this.#rollout) return
     if (rollout !== this.#rollout) {
       this.#bytes = noBytes
+      this.#migrationMs = null
       this.#servedBefore = this.#source.served()
     }
     this.#step = step
@@ -90,6 +94,12 @@ export class StatusBoard {
       this.#timer = null
       this.say()
     }, progressIntervalMs)
+  }
+
+  /** The migration that the rollout brings took so long on a copy. */
+  rehearsed(ms: number): void {
+    this.#migrationMs = ms
+    this.say()
   }
 
   /** Says it now; the replica leaves out what it has said already. */

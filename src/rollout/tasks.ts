@@ -3,13 +3,14 @@
  * no policy but how often to try again.
  */
 import {
+  type Code,
+  codeOf,
   defaultProbationMs,
   type Digest,
   messageOf,
   type PackageRef,
   type Reason,
   type Release,
-  ShoalError,
   type SwitchTarget,
 } from '../model/index.ts'
 import { type Condition, type KnownOrder, type NextTask, preflight, type Task } from './core/index.ts'
@@ -22,6 +23,10 @@ export interface Hands {
   readonly fetch: (ref: PackageRef, signal: AbortSignal) => Promise<void>
   /** Judges and unpacks a package that is here. */
   readonly stage: (digest: Digest, signal: AbortSignal) => Promise<void>
+  /** The package of this release for this node, if it is staged here already and would have to migrate on a copy first. */
+  readonly toRehearse: (release: Release) => Digest | null
+  /** Migrates a copy of the data. @throws ShoalError as it failed; BUSY if something came in between */
+  readonly rehearse: (digest: Digest, signal: AbortSignal) => Promise<void>
   /** Asks the supervisor; it answers by `switched` or `refused`. */
   readonly requestSwitch: (target: SwitchTarget, release: Release) => void
   readonly say: {
@@ -79,7 +84,7 @@ export class Tasks {
     switch (task.do) {
       case 'preflight':
         say.step(known, 'preflight')
-        say.preflight(known, attempt, preflight(known.order, release, await this.#hands.condition(known)))
+        say.preflight(known, attempt, await this.#preflight(known, release))
         return
       case 'fetch': {
         const ref = refForPlatform(release, task.digest)
@@ -92,6 +97,9 @@ export class Tasks {
         await this.#hands.stage(task.digest, this.#abort.signal)
         say.step(known, 'staged')
         return
+      case 'rehearse':
+        await this.#hands.rehearse(task.digest, this.#abort.signal)
+        return
       case 'wait':
         say.step(known, 'waiting')
         return
@@ -102,6 +110,20 @@ export class Tasks {
       case 'report':
         say.outcome(known, attempt, task)
         return
+    }
+  }
+
+  /** What is staged already shows now whether it can migrate: after everything else, since it takes the longest. */
+  async #preflight(known: KnownOrder, release: Release): Promise<Reason | null> {
+    const reason = preflight(known.order, release, await this.#hands.condition(known))
+    const digest = reason === null ? this.#hands.toRehearse(release) : null
+    if (digest === null) return reason
+    try {
+      await this.#hands.rehearse(digest, this.#abort.signal)
+      return null
+    } catch (error) {
+      if (this.#abort.signal.aborted || codeOf(error) === 'BUSY') throw error
+      return reasonOf(error)
     }
   }
 
@@ -119,18 +141,24 @@ export class Tasks {
     const failures = (this.#efforts.get(key)?.failures ?? 0) + 1
     this.#efforts.set(key, { failures, notBefore: this.#hands.now() + Math.min(retryMaxMs, retryBaseMs * 2 ** (failures - 1)) })
     this.#hands.log('task failed', { order: next.known.id, task: next.task.do, failures, error: messageOf(error) })
-    if (next.task.do === 'stage' && isFinal(error, failures)) this.#refuse(next, error)
+    if (isFinal(next.task, error, failures)) this.#refuse(next, error)
   }
 
-  /** The package is bad for this node whatever is tried: say so instead of trying for ever. */
+  /** The release is bad for this node whatever is tried: say so instead of trying for ever. */
   #refuse(next: NextTask, error: unknown): void {
-    const reason = { code: error instanceof ShoalError ? error.code : ('INTERNAL' as const), message: messageOf(error).slice(0, 1000) }
-    this.#hands.say.outcome(next.known, next.attempt, { do: 'report', outcome: 'refused', reason, digest: null })
+    this.#hands.say.outcome(next.known, next.attempt, { do: 'report', outcome: 'refused', reason: reasonOf(error), digest: null })
   }
 }
 
 /** An answer that was given is not given again at once, whatever became of it. */
 const isAnswer = (task: Task): boolean => task.do === 'preflight' || task.do === 'report'
 
-const isFinal = (error: unknown, failures: number): boolean =>
-  (error instanceof ShoalError && (error.code === 'PACKAGE_REJECTED' || error.code === 'NOT_A_ZIP')) || failures >= maxStageFailures
+const reasonOf = (error: unknown): Reason => ({ code: codeOf(error), message: messageOf(error).slice(0, 1000) })
+
+/** Errors after which nothing else would come of another try. */
+const finalCodes: readonly Code[] = ['PACKAGE_REJECTED', 'NOT_A_ZIP', 'APP_IMPORT_FAILED', 'MIGRATE_FAILED']
+
+const isFinal = (task: Task, error: unknown, failures: number): boolean =>
+  (task.do === 'stage' || task.do === 'rehearse') &&
+  codeOf(error) !== 'BUSY' &&
+  (finalCodes.includes(codeOf(error)) || failures >= maxStageFailures)

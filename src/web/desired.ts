@@ -27,6 +27,7 @@ export function ownOf(id: NodeId, body: NodeBody | undefined, status: StatusBody
     begun: new Set(isBusy && status.rollout !== null ? [status.rollout] : []),
     hasPackage: () => true,
     isStaged: () => true,
+    needsRehearsal: () => false,
     isHeld: false,
     isHealthy: true,
     isInWindow: () => true,

@@ -41,6 +41,7 @@ export interface NodePicture {
   readonly percent: number
   readonly reason: Reason | null
   readonly bytes: StatusBody['bytes']
+  readonly migrationMs: StatusBody['migrationMs']
   readonly since: string
 }
 
@@ -48,7 +49,7 @@ export interface NodeView extends NodePicture {
   readonly ageMs: number
 }
 
-type InOrder = Pick<NodePicture, 'rollout' | 'step' | 'outcome' | 'percent' | 'reason' | 'bytes'>
+type InOrder = Pick<NodePicture, 'rollout' | 'step' | 'outcome' | 'percent' | 'reason' | 'bytes' | 'migrationMs'>
 
 const noBytes = { fetched: 0, reused: 0, served: 0, sources: 0 }
 /** Facts of a node that are shown of it alone, and those that name the node which they are about. */
@@ -192,6 +193,7 @@ export class NodeViews {
       step: isCurrent ? status.step : 'idle',
       percent: isCurrent ? status.percent : 0,
       bytes: isCurrent ? status.bytes : noBytes,
+      migrationMs: isCurrent ? status.migrationMs : null,
       ...this.#ending(id, known),
     }
   }

@@ -57,6 +57,7 @@ const node = object({
   percent: { type: 'number' },
   reason: orNull(object({ code: text, message: text })),
   bytes,
+  migrationMs: orNull(integer),
   since: text,
 })
 

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { type AppTraits, contents, makeApp, TestFleet, type TestNode, until } from './fleet.ts'
+import { type AppTraits, contents, makeApp, must, type NodeAnswer, TestFleet, type TestNode, until } from './fleet.ts'
 
 /** A migration that must not be done twice: it appends. */
 const migrating = (then = ''): string => `
@@ -48,6 +48,35 @@ void t.test('data versions: migrated once, put back, kept', { timeout: 120_000 }
     }
   })
 
+  await t.test('v3 cannot migrate: refused before anybody has switched, also when it is tried again', async t => {
+    const before = fleet.nodes.map(node => dataOf(node))
+    const bad = makeApp(apps, app(3, { version: '3.0.0-bad', extraModule: migrating(`throw new Error('no such table')`) }))
+    const done = await fleet.deploy(first, bad)
+    t.equal(done.code, 5, done.stderr)
+    t.equal(done.json().state, 'stalled')
+    const refusal = {
+      outcome: 'refused',
+      reason: { code: 'MIGRATE_FAILED', message: /till@3\.0\.0-bad: data version 2 to 3: no such table/ },
+    }
+    const shown = async (): Promise<readonly NodeAnswer[]> => (await first.api(`rollouts/${done.json().id}`)).nodes
+    await until('all have refused', async () => (await shown()).every(n => n.outcome === 'refused'))
+    for (const node of await shown()) t.match(node, refusal)
+    await must(first.cli(['rollout', 'retry', done.json().id, '--json', ...fleet.signing(first)]))
+    await until('they tried again', async () => fleet.nodes.every(n => n.output.includes('preflight: no-go')))
+    await until('and are heard', async () => (await shown()).every(n => n.outcome === 'refused'))
+    for (const node of await shown()) t.match(node, refusal)
+    t.same(
+      fleet.nodes.map(node => dataOf(node)),
+      before,
+      'byte-identical, and nobody was started',
+    )
+    for (const node of fleet.nodes) {
+      t.match(JSON.parse(node.file('instance/slots/current.json')), { state: 'good', last: { result: 'confirmed' } })
+      t.same(record(node), { name: 'till', dataVersion: 2 })
+      t.notMatch(readdirSync(join(node.home, 'instance/backups')).join(), 'rehearsal')
+    }
+  })
+
   await t.test('v3 migrates, then is ill; its retry the same again', async t => {
     const before = dataOf(canary)
     const others = dataOf(first)
@@ -83,6 +112,7 @@ void t.test('data versions: migrated once, put back, kept', { timeout: 120_000 }
     const done = await deploying
     t.equal(done.code, 0, done.stderr)
     t.equal(canary.file('instance/data/schema.txt'), '1>2\n2>4\n', 'migrated once')
+    t.match(canary.output, /asks for \d{4,} ms: data\/ is copied and migrated/, 'the switch waits as long as the rehearsal took')
     t.same(record(canary), { name: 'till', dataVersion: 4 })
     t.same(record(first), { name: 'till', dataVersion: 2 })
     const backups = readdirSync(join(canary.home, 'instance/backups'))

@@ -99,6 +99,7 @@ export class WrittenNode {
       step: 'idle',
       percent: 0,
       bytes: { fetched: 0, reused: 0, served: 0, sources: 0 },
+      migrationMs: null,
       since: '2026-11-24T10:00:00.000Z',
     }
     return this.says('status', '', { ...body, ...over })

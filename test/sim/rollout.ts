@@ -242,6 +242,7 @@ class RolloutProgram extends Presence {
       begun: new Set(),
       hasPackage: () => true,
       isStaged: digest => this.#disk.staged.has(digest),
+      needsRehearsal: () => false,
       isHeld: false,
       isHealthy: true,
       isInWindow: () => true,

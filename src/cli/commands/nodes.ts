@@ -47,10 +47,13 @@ function details(node: NodeAnswer): readonly string[] {
       : [
           `  bytes    ${bytesText(bytes.fetched)} fetched from ${plural(bytes.sources, 'source')}, ${bytesText(bytes.reused)} reused, ${bytesText(bytes.served)} served`,
         ]),
+    ...(node.migrationMs === null ? [] : [`  data     the migration took ${seconds(node.migrationMs)} on a copy`]),
     ...(node.fingerprint === '' ? [] : [`  login    --fingerprint ${node.fingerprint}`]),
     ...node.log.map(line => `    ${oneLine(line)}`),
   ]
 }
+
+const seconds = (ms: number): string => `${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)} s`
 
 function heldText({ held }: NodeAnswer): string {
   if (held === null) return ''

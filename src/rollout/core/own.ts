@@ -17,6 +17,8 @@ export interface Own {
   readonly begun: ReadonlySet<string>
   readonly hasPackage: (digest: Digest) => boolean
   readonly isStaged: (digest: Digest) => boolean
+  /** The staged app would migrate the data, and has not shown yet on a copy that it can. */
+  readonly needsRehearsal: (digest: Digest) => boolean
   readonly isHeld: boolean
   /** The app that runs is well; true without one. */
   readonly isHealthy: boolean
@@ -31,6 +33,7 @@ export type Task =
   | { readonly do: 'preflight' }
   | { readonly do: 'fetch'; readonly digest: Digest }
   | { readonly do: 'stage'; readonly digest: Digest }
+  | { readonly do: 'rehearse'; readonly digest: Digest }
   | { readonly do: 'wait'; readonly forMs: number | null; readonly gateOpen: boolean }
   | { readonly do: 'switch'; readonly digest: Digest }
   /** Already runs what is ordered, or will never do it: say so. */
@@ -156,6 +159,8 @@ function advance(known: KnownOrder, evidence: Evidence, wave: number, own: Own):
   const gateOpen = isOpen(known, evidence, wave) && !isExpired(known) && !own.isHeld
   if (own.running[known.order.kind] !== digest) {
     if (!own.isStaged(digest)) return own.hasPackage(digest) ? { do: 'stage', digest } : { do: 'fetch', digest }
+    // Before its turn: who cannot migrate says so before anybody of its wave has switched.
+    if (known.order.kind === 'app' && own.needsRehearsal(digest)) return { do: 'rehearse', digest }
   }
   if (!gateOpen || (known.order.window !== null && !own.isInWindow(known.order.window))) return { do: 'wait', forMs: null, gateOpen: false }
   const soakMs = wave === 0 ? 0 : known.order.soakMs

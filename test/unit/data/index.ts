@@ -1,2 +1,2 @@
 // What tests of other rooms borrow: a home with data in it and releases that migrate it.
-export { order, release, Rig, trialOf } from './rig.ts'
+export { order, picture, release, Rig, trialOf } from './rig.ts'

@@ -284,6 +284,7 @@ const own = (over: Partial<Own> = {}): Own => ({
   begun: new Set(),
   hasPackage: () => true,
   isStaged: () => true,
+  needsRehearsal: () => false,
   isHeld: false,
   isHealthy: true,
   isInWindow: () => true,
@@ -298,6 +299,9 @@ void t.test('a node does one thing after the other, and nothing twice', async t 
   t.same(doing({ go: all }, { isStaged: () => false, hasPackage: () => false }), ['fetch'])
   t.same(doing({ go: all }, { isStaged: () => false }), ['stage'])
   t.same(doing({ go: [node(1)] }), ['wait'], 'staged before its turn')
+  t.same(doing({ go: [node(1)] }, { needsRehearsal: digest => digest === v2 }), ['rehearse'], 'rehearsed before its turn')
+  t.same(doing({ go: all }, { needsRehearsal: () => true }), ['rehearse'], 'and never switched before that')
+  t.same(doing({ go: all }, { needsRehearsal: () => true, running: { app: v2, shoal: v1 } }), ['report'])
   t.same(doing({ go: all }), ['switch'])
   t.same(doing({ go: all }, { begun: new Set([orderId('b')]) }), [])
   t.same(doing({ go: all, outcomes: [[node(1), 'rolled-back']] }), [])
