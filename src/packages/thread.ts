@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { messageOf, ShoalError } from '../model/index.ts'
+import { threadEnvironment } from '../slots/index.ts'
 import { threadHeapMb, unpackDeadlineMs } from './limits.ts'
 import type { Answer, Job } from './thread-jobs.ts'
 
@@ -13,7 +14,12 @@ export async function runJob(job: Job, signal?: AbortSignal): Promise<Exclude<An
   signal?.throwIfAborted()
   const deadline = AbortSignal.timeout(unpackDeadlineMs)
   const limit = signal === undefined ? deadline : AbortSignal.any([signal, deadline])
-  const worker = new Worker(program, { workerData: job, env: {}, execArgv: [], resourceLimits: { maxOldGenerationSizeMb: threadHeapMb } })
+  const worker = new Worker(program, {
+    workerData: job,
+    env: threadEnvironment(),
+    execArgv: [],
+    resourceLimits: { maxOldGenerationSizeMb: threadHeapMb },
+  })
   try {
     const [answer] = (await once(worker, 'message', { signal: limit })) as [Answer]
     if (answer.t === 'failed') throw new ShoalError(answer.code, answer.message)

@@ -38,4 +38,5 @@ export {
   writeRegistry,
 } from './running.ts'
 export { entryOf, nodeBinaryOf, nodePackageName, pruneSlots, readSlotManifest, slotDir, thisPlatform } from './slot.ts'
+export { threadEnvironment } from './thread-environment.ts'
 export { verifySlotAside } from './verify.ts'

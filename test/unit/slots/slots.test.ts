@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -289,4 +290,15 @@ void t.test('pruning keeps what current.json names and what is asked for', async
     ['.new-2', ...names.slice(0, 6)],
   )
   mkdirSync(join(slots, digest(6)))
+})
+
+void t.test('threads keep compiled code where their process does, and get nothing else of its environment', t => {
+  const cache = t.testdir()
+  const module = new URL('../../../src/slots/thread-environment.ts', import.meta.url).href
+  const program = `import('${module}').then(m => console.log(JSON.stringify(m.threadEnvironment())))`
+  const inProcess = (env: NodeJS.ProcessEnv): unknown =>
+    JSON.parse(execFileSync(process.execPath, ['-e', program], { env, encoding: 'utf8' }))
+  t.same(inProcess({ NODE_COMPILE_CACHE: cache, SECRET: 'x' }), { NODE_COMPILE_CACHE: cache })
+  t.same(inProcess({ SECRET: 'x' }), {})
+  t.end()
 })
