@@ -16,6 +16,7 @@ const rooms = [
   'app',
   'data',
   'rollout',
+  'disk',
   'web',
   'ui',
   'cli',

@@ -2,7 +2,7 @@
 import { quote, ShoalError } from './errors.ts'
 import { type NodeId, parseNodeId } from './ids.ts'
 import { defaultPort } from './limits.ts'
-import { asString, Fields } from './parse.ts'
+import { asInteger, asString, Fields } from './parse.ts'
 import { formatAddress, parseAddress, parseDisplayName, parseTag } from './units.ts'
 
 /** A sync peer: a member that this node keeps a link to for ever. */
@@ -14,6 +14,21 @@ export interface PinnedPeer {
 /** Who is told when something is wrong: a URL that takes JSON by POST, or a program with its arguments. */
 export type AlertTarget = { readonly webhook: string } | { readonly command: readonly string[] }
 
+export interface Limits {
+  /** Packages that are served to peers at once. */
+  readonly uploads: number
+  /** MiB of the disk that stay free whatever comes. */
+  readonly reserveMb: number
+  /** MiB of all packages above which uploads are refused, and those that were used longest ago go; 0: none. */
+  readonly packagesMb: number
+  /** Releases of one name whose packages stay though nothing runs or orders them. */
+  readonly releases: number
+  /** Snapshots of migrations that stay, and as many of each sort of folder that was kept aside. */
+  readonly snapshots: number
+  /** Backups that stay when a new release was confirmed; 0: all. */
+  readonly backups: number
+}
+
 export interface Config {
   readonly name: string
   /** `HOST:PORT` that the node binds. */
@@ -24,7 +39,7 @@ export interface Config {
   readonly peers: readonly PinnedPeer[]
   /** Further names by which people reach the node. */
   readonly hosts: readonly string[]
-  readonly limits: { readonly uploads: number; readonly reserveMb: number }
+  readonly limits: Limits
   readonly alerts: readonly AlertTarget[]
   /** Settings of the app, handed to it as `host.config`. */
   readonly app: unknown
@@ -37,7 +52,7 @@ export const defaultConfig = (name: string): Config => ({
   tags: [],
   peers: [],
   hosts: [],
-  limits: { uploads: 2, reserveMb: 64 },
+  limits: { uploads: 2, reserveMb: 64, packagesMb: 0, releases: 3, snapshots: 3, backups: 0 },
   alerts: [],
   app: {},
 })
@@ -58,10 +73,23 @@ function asAlertTarget(value: unknown, where: string): AlertTarget {
   return { webhook }
 }
 
+function parseLimits(value: unknown, where: string): Limits {
+  const f = new Fields(value, where)
+  const base = defaultConfig('node').limits
+  const count = (key: keyof Limits, min: number, max: number): number => f.maybe(key, (v, w) => asInteger(v, w, min, max), base[key])
+  return {
+    uploads: count('uploads', 1, 64),
+    reserveMb: count('reserveMb', 0, 1_000_000),
+    packagesMb: count('packagesMb', 0, 1_000_000),
+    releases: count('releases', 1, 50),
+    snapshots: count('snapshots', 1, 1000),
+    backups: count('backups', 0, 10_000),
+  }
+}
+
 export function parseConfig(value: unknown, where = 'config.json'): Config {
   const f = new Fields(value, where)
   const base = defaultConfig('node')
-  const limits = new Fields(f.raw('limits') ?? {}, `${where}.limits`)
   const peer = (each: unknown, at: string): PinnedPeer => {
     const p = new Fields(each, at)
     return { id: p.get('id', parseNodeId), address: p.get('address', asAddressText) }
@@ -73,10 +101,7 @@ export function parseConfig(value: unknown, where = 'config.json'): Config {
     tags: f.has('tags') ? f.list('tags', parseTag, 64) : [],
     peers: f.has('peers') ? f.list('peers', peer, 256) : [],
     hosts: f.has('hosts') ? f.list('hosts', (v, w) => asString(v, w, 253), 64) : [],
-    limits: {
-      uploads: limits.has('uploads') ? limits.integer('uploads', 1, 64) : base.limits.uploads,
-      reserveMb: limits.has('reserveMb') ? limits.integer('reserveMb', 0, 1_000_000) : base.limits.reserveMb,
-    },
+    limits: parseLimits(f.raw('limits') ?? {}, `${where}.limits`),
     alerts: f.has('alerts') ? f.list('alerts', asAlertTarget, 10) : [],
     app: f.raw('app') ?? {},
   }

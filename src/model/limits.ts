@@ -12,6 +12,8 @@ export const maxFactsPerOwner = 4096
 export const maxDocumentBytes = 4 << 20
 /** Bytes of a package: adm-zip holds a whole zip in memory. */
 export const maxPackageBytes = 256 << 20
+/** Packages that a node says it holds, in one fact; it takes no more uploads then. */
+export const maxHeldPackages = 200
 /** How far a generation may jump above the highest known: stops a fast-forward to the end of the range. */
 export const maxGenerationJump = 1000
 /** Time that a started slot has to say `ready` (DESIGN section 4). */

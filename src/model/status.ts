@@ -1,6 +1,7 @@
 /** Bodies of the facts that nodes write about themselves and about each other. */
 import { type Code, isCode } from './codes.ts'
 import { type Digest, type NodeId, type OrderId, parseDigest, parseNodeId, parseOrderId } from './ids.ts'
+import { maxHeldPackages } from './limits.ts'
 import { parseDisplayName } from './units.ts'
 import { asBoolean, asInteger, asOneOf, asString, Fields } from './parse.ts'
 
@@ -111,7 +112,7 @@ export interface HoldingsBody {
 }
 
 export function parseHoldingsBody(value: unknown): HoldingsBody {
-  return { packages: new Fields(value, 'holdings').list('packages', parseDigest, 200) }
+  return { packages: new Fields(value, 'holdings').list('packages', parseDigest, maxHeldPackages) }
 }
 
 /** Body of `links`: members that the node has a link to. */

@@ -2,7 +2,7 @@
 import { access, constants } from 'node:fs/promises'
 import { heldData, snapshotBytes } from '../data/index.ts'
 import type { Digest, NodeId, Running } from '../model/index.ts'
-import { type Condition, digestFor, type KnownOrder } from '../rollout/index.ts'
+import { bytesToCome, type Condition, digestFor, type KnownOrder } from '../rollout/index.ts'
 import { freeBytes, type HomePaths, thisPlatform } from '../slots/index.ts'
 
 export interface ConditionSource {
@@ -13,6 +13,8 @@ export interface ConditionSource {
   readonly orders: () => readonly KnownOrder[]
   readonly hasLoader: boolean
   readonly isCloned: () => boolean
+  /** What nothing needs makes way. */
+  readonly makeRoom: (coming: readonly Digest[]) => Promise<void>
 }
 
 async function firstNotWritable(paths: readonly string[]): Promise<string | null> {
@@ -39,19 +41,29 @@ export function failedBefore(orders: readonly KnownOrder[], self: NodeId, except
   return failed
 }
 
+/** Free bytes, after what nothing needs has made way if that is what it takes. */
+async function freeFor({ release }: KnownOrder, reserveBytes: number, { paths, makeRoom }: ConditionSource): Promise<number> {
+  const ref = release === null ? undefined : (release.packages[thisPlatform()] ?? release.packages['any'])
+  const free = await freeBytes(paths.instance)
+  if (ref === undefined || free >= bytesToCome(ref) + reserveBytes) return free
+  await makeRoom([ref.digest])
+  return freeBytes(paths.instance)
+}
+
 export async function conditionFor(known: KnownOrder, s: ConditionSource): Promise<Condition> {
   const { app, shoal } = s.running()
   const { paths } = s
   const { release } = known
   const snapshot = release?.kind === 'app' ? await snapshotBytes(paths, release) : 0
+  // What the snapshot will take is not free for the package.
+  const reserveBytes = s.reserveMb() * 2 ** 20 + snapshot
   return {
     platform: thisPlatform(),
     nodejs: process.versions.node,
     running: known.order.kind === 'app' ? app : shoal,
     data: heldData(paths),
-    freeBytes: await freeBytes(paths.instance),
-    // What the snapshot will take is not free for the package.
-    reserveBytes: s.reserveMb() * 2 ** 20 + snapshot,
+    freeBytes: await freeFor(known, reserveBytes, s),
+    reserveBytes,
     notWritable: await firstNotWritable([paths.instance, paths.packages, paths.slots, paths.data]),
     failedBefore: failedBefore(s.orders(), s.self, known),
     hasRestartPath: s.hasLoader,

@@ -9,6 +9,7 @@ import { conditionFor } from './condition.ts'
 import type { PeerHttp } from './peer-http.ts'
 import type { Reachability } from './reach.ts'
 import type { Rehearsals } from './rehearsals.ts'
+import type { Room } from './room.ts'
 import type { RuntimeOptions } from './runtime-options.ts'
 import type { Supply } from './supply.ts'
 
@@ -20,6 +21,7 @@ interface Driven {
   readonly packages: PackageStore
   readonly peerHttp: PeerHttp
   readonly reach: Reachability
+  readonly room: Pick<Room, 'make'>
   readonly publish: (facts: readonly Fact[], durable: boolean) => void
   running(): { readonly app: Running | null; readonly shoal: Running }
   linked(): readonly NodeId[]
@@ -49,6 +51,7 @@ export function driverFor(node: Driven, o: RuntimeOptions, { supply, clones, reh
     orders: () => replica.orders(),
     hasLoader,
     isCloned: () => clones.isCloned,
+    makeRoom: (coming: readonly Digest[]) => node.room.make(coming),
   }
   const toRehearse = (release: Release): Digest | null => {
     const digest = release.kind === 'app' ? digestFor(release, thisPlatform()) : null

@@ -15,6 +15,7 @@ import {
   type Fact,
   type Health,
   type LastSwitch,
+  maxHeldPackages,
   messageOf,
   type NodeBody,
   type NodeId,
@@ -45,6 +46,7 @@ import { lenient, type OpenedStore, openStore, Unsaved } from './node-db.ts'
 import { PeerHttp } from './peer-http.ts'
 import { Reachability } from './reach.ts'
 import { Recall } from './recall.ts'
+import { Room } from './room.ts'
 import { driverFor } from './rollout-driver.ts'
 import { recallPreparation, Rehearsals } from './rehearsals.ts'
 import type { RuntimeOptions } from './runtime-options.ts'
@@ -63,6 +65,7 @@ export class NodeRuntime {
   readonly mesh: Mesh
   readonly packages: PackageStore
   readonly packageServer: PackageServer
+  readonly room: Room
   readonly reach: Reachability
   readonly events: EventLog
   readonly driver: RolloutDriver
@@ -119,6 +122,15 @@ export class NodeRuntime {
     )
     this.peerHttp = new PeerHttp(o.home, peer => this.addressesOf(peer))
     this.packageServer = createPackageServer({ store: packages, maxUploads: o.settings.config.limits.uploads })
+    this.room = new Room({
+      paths: o.home.paths,
+      limits: () => o.settings.config.limits,
+      packages,
+      replica: () => (this.#recall.isLost ? null : this.replica),
+      backups: () => this.data.list(),
+      holdingsChanged: () => this.saysHoldings(),
+      log: o.log,
+    })
     this.mesh = openMesh(this.replica, o, news => this.#onNews(news))
     this.status = new StatusBoard(
       {
@@ -134,6 +146,8 @@ export class NodeRuntime {
       home: this.#o.home.paths.home,
       replica: this.replica,
       packages: this.packages,
+      room: this.room,
+      reserveBytes: () => o.settings.config.limits.reserveMb * 2 ** 20,
       request: this.peerHttp.request,
       linked: () => this.linked(),
       progress: (percent, bytes) => this.status.progress(percent, bytes),
@@ -257,7 +271,8 @@ export class NodeRuntime {
 
   saysHoldings(): void {
     const { digest } = testPackage().ref
-    this.say('holdings', '', { packages: this.packages.list().filter(each => each !== digest) })
+    const held = this.packages.list().filter(each => each !== digest)
+    this.say('holdings', '', { packages: held.slice(0, maxHeldPackages) })
     this.driver.changed()
   }
 
@@ -265,6 +280,7 @@ export class NodeRuntime {
   switched(last: LastSwitch): void {
     this.#watch.trialEnded()
     if (last.result === 'confirmed') confirmData(this.#o.home.paths, this.#o.log)
+    if (last.result === 'confirmed') this.room.tidy()
     this.driver.switched(fairVerdict(last, this.before()))
   }
 
@@ -304,6 +320,7 @@ export class NodeRuntime {
     this.#saysLinks.stop()
     this.#mending.stop()
     this.data.stop()
+    this.room.stop()
     this.#clones.stop()
     this.driver.stop()
     this.mesh.park()

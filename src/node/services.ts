@@ -73,6 +73,7 @@ export function webServices(
     rename: name => changeConfig(config => ({ ...config, name })),
     ...lifecycle,
     backups: runtime.data,
+    disk: runtime.room,
     events: runtime.events,
     onStreamsEnd: streams,
     wallNow: () => new Date(),

@@ -5,7 +5,7 @@ import type { Replica } from '../rollout/index.ts'
 import { readSlotManifest, slotDir } from '../slots/index.ts'
 import { fetchPackage } from '../transfer/index.ts'
 import type { Log } from './log.ts'
-import { keepRoom } from './room.ts'
+import type { Room } from './room.ts'
 
 type Fetch = Parameters<typeof fetchPackage>[0]
 
@@ -13,6 +13,8 @@ export interface SupplyOptions {
   readonly home: string
   readonly replica: Replica
   readonly packages: PackageStore
+  readonly room: Pick<Room, 'make' | 'makeFor'>
+  readonly reserveBytes: () => number
   readonly request: Fetch['request']
   readonly linked: () => readonly NodeId[]
   readonly progress: (percent: number, bytes: Partial<Bytes>) => void
@@ -28,7 +30,8 @@ export class Supply {
   }
 
   async fetch(ref: Fetch['ref'], signal: AbortSignal): Promise<void> {
-    const { replica, packages, request, linked, progress, holdingsChanged, log } = this.#o
+    const { replica, packages, room, request, linked, progress, holdingsChanged, log } = this.#o
+    if (!packages.has(ref.digest)) await room.makeFor(ref)
     const holders = (): readonly NodeId[] => {
       const now = new Set(linked())
       return replica.fleet.members().flatMap(m => (now.has(m.id) ? [m.id] : []))
@@ -67,8 +70,8 @@ export class Supply {
   }
 
   async stage(digest: Digest, signal: AbortSignal): Promise<void> {
-    const { home, replica, packages } = this.#o
-    await keepRoom(home, replica, packages, digest)
-    await unpackPackage(packages.path(digest), slotDir(home, digest), { expect: digest, signal })
+    const { home, packages, room, reserveBytes } = this.#o
+    await room.make([digest])
+    await unpackPackage(packages.path(digest), slotDir(home, digest), { expect: digest, signal, reserveBytes: reserveBytes() })
   }
 }

@@ -5,7 +5,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { mkdir, open, readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Blockmap, type Digest, parseDigest, ShoalError, systemCodeOf } from '../model/index.ts'
+import { type Blockmap, type Digest, maxHeldPackages, parseDigest, ShoalError, systemCodeOf } from '../model/index.ts'
 import { freeBytes, removeTree, renameDurable, writeDurable } from '../slots/index.ts'
 import { formatBlockmap } from './blockmap.ts'
 import { packageLimits, spaceCheckBytes } from './limits.ts'
@@ -36,6 +36,8 @@ export class PackageStore {
   /** Whole packages and their sizes in bytes. */
   readonly #packages = new Map<Digest, number>()
   readonly #parts = new Map<Digest, PartFile>()
+  /** Files of the inbox that are being written. */
+  readonly #uploads = new Set<string>()
 
   private constructor(places: StorePlaces) {
     this.#places = places
@@ -92,7 +94,9 @@ export class PackageStore {
    * @throws ShoalError TOO_LARGE, DISK_FULL, DIGEST_MISMATCH, NOT_A_ZIP, PACKAGE_REJECTED; nothing of it stays then
    */
   async receive(stream: AsyncIterable<Uint8Array>, options: ReceiveOptions = {}): Promise<Inspected> {
-    const temp = join(this.#places.inbox, `${uploadPrefix}${randomUUID()}`)
+    const name = `${uploadPrefix}${randomUUID()}`
+    const temp = join(this.#places.inbox, name)
+    this.#uploads.add(name)
     try {
       const digest = await this.#stream(stream, temp, options)
       if (options.expect !== undefined && options.expect !== digest) {
@@ -103,7 +107,13 @@ export class PackageStore {
       return inspected
     } finally {
       await removeTree(temp)
+      this.#uploads.delete(name)
     }
+  }
+
+  /** What is being taken in: parts by their digest, uploads by their file's name. */
+  underWay(): ReadonlySet<string> {
+    return new Set([...this.#parts.keys(), ...this.#uploads])
   }
 
   /** Gives a verified and fsynced file its place. The blockmap comes first: a zip without one could not be served. */
@@ -176,6 +186,22 @@ export class PackageStore {
       'DISK_FULL',
       `${bytes} bytes and a reserve of ${this.#places.reserveBytes} need ${lacking} bytes more than the ${free} that are free`,
     )
+  }
+
+  /**
+   * Whether all packages stay below a limit, and are few enough to be told of.
+   * @param maxBytes 0: no limit
+   * @throws ShoalError DISK_FULL, with what is missing
+   */
+  requireBelow(maxBytes: number, bytes: number): void {
+    const used = this.#packages.values().reduce((sum, each) => sum + each, 0)
+    const lacking = used + bytes - maxBytes
+    if (maxBytes > 0 && lacking > 0) {
+      const why = `packages take ${used} bytes of the ${maxBytes} that limits.packagesMb allows`
+      throw new ShoalError('DISK_FULL', `${bytes} bytes more: ${why}; ${lacking} are missing`)
+    }
+    if (this.#packages.size >= maxHeldPackages)
+      throw new ShoalError('DISK_FULL', `${this.#packages.size} packages lie here, at most ${maxHeldPackages} are kept`)
   }
 
   async #stream(stream: AsyncIterable<Uint8Array>, temp: string, options: ReceiveOptions): Promise<Digest> {

@@ -12,6 +12,7 @@ export type Job =
       readonly temp: string
       readonly into: string
       readonly maxBytes: number
+      readonly reserveBytes: number
       readonly isDurable: boolean
     }
 

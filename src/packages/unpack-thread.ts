@@ -20,7 +20,7 @@ import { dirname, join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import AdmZip from 'adm-zip'
 import { codeOf, type Digest, messageOf, ShoalError, systemCodeOf } from '../model/index.ts'
-import { isWindows } from '../slots/index.ts'
+import { freeBytes, isWindows } from '../slots/index.ts'
 import { blockmapOf, formatBlockmap, sha256Hex } from './blockmap.ts'
 import { judgeContent, judgeContents } from './contents.ts'
 import { type JudgedEntry, type JudgedPackage, judgePackage } from './judge.ts'
@@ -68,9 +68,19 @@ async function unpack(job: Extract<Job, { t: 'unpack' }>, data: Buffer, judged: 
     compare(job.into, judged, read)
     return { t: 'unpacked', manifest: judged.manifest, isNew: false }
   }
+  await requireSpace(dirname(job.temp), judged.unpackedBytes, job.reserveBytes)
   const folders = writeAll(job.temp, judged, read)
   if (job.isDurable) await syncAll(job.temp, judged, folders)
   return { t: 'unpacked', manifest: judged.manifest, isNew: true }
+}
+
+/** @throws ShoalError DISK_FULL, before the first write */
+async function requireSpace(folder: string, bytes: number, reserveBytes: number): Promise<void> {
+  const free = await freeBytes(folder)
+  const lacking = bytes + reserveBytes - free
+  if (lacking <= 0) return
+  const needs = `${bytes} bytes unpacked and a reserve of ${reserveBytes}`
+  throw new ShoalError('DISK_FULL', `${folder}: ${needs} need ${lacking} bytes more than the ${free} that are free`)
 }
 
 /** Reads contents with adm-zip, and verifies again what it gives. */

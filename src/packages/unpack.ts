@@ -12,6 +12,8 @@ export interface UnpackOptions {
   readonly signal?: AbortSignal
   /** Bytes that the unpacked files may have together; the limit of packages if none is given. */
   readonly maxBytes?: number
+  /** Bytes of the disk that stay free; none if nothing is said. */
+  readonly reserveBytes?: number
   /** false: no fsync, for folders that are thrown away. */
   readonly isDurable?: boolean
 }
@@ -25,8 +27,9 @@ export async function unpackPackage(zipFile: string, intoDir: string, options: U
   const temp = join(dirname(intoDir), `.${basename(intoDir)}.unpacking`)
   await removeTree(temp) // of a run that was killed
   try {
-    const { expect, signal, maxBytes = packageLimits.maxUnpackedBytes, isDurable = true } = options
-    const answer = await runJob({ t: 'unpack', file: zipFile, expect, temp, into: intoDir, maxBytes, isDurable }, signal)
+    const { expect, signal, maxBytes = packageLimits.maxUnpackedBytes, reserveBytes = 0, isDurable = true } = options
+    const job = { t: 'unpack', file: zipFile, expect, temp, into: intoDir, maxBytes, reserveBytes, isDurable } as const
+    const answer = await runJob(job, signal)
     if (answer.t !== 'unpacked') throw new TypeError(`the thread answered ${answer.t}`)
     if (answer.isNew) await renameDurable(temp, intoDir)
     return answer.manifest

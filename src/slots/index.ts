@@ -37,6 +37,6 @@ export {
   supervisorSays,
   writeRegistry,
 } from './running.ts'
-export { entryOf, nodeBinaryOf, nodePackageName, pruneSlots, readSlotManifest, slotDir, thisPlatform } from './slot.ts'
+export { entryOf, nodeBinaryOf, nodePackageName, readSlotManifest, removeSlot, slotDir, thisPlatform } from './slot.ts'
 export { threadEnvironment } from './thread-environment.ts'
 export { verifySlotAside } from './verify.ts'

@@ -12,8 +12,6 @@ export const wholeFileBytes = 4 << 20
 export const maxCurrentLength = 65_536
 /** Characters of files.json: 20,000 files. */
 export const maxFileListLength = 4 << 20
-/** Age at which a half-made slot is litter: nothing takes that long to stage. */
-export const litterAgeMs = 3_600_000
 /** ms that the check of a whole slot may take, on the slowest disk. */
 export const verifyDeadlineMs = 300_000
 /** ms in which a supervisor that lives says how it is. */

@@ -1,10 +1,8 @@
-/** What stands in a slot's folder: its manifest, its entry, its Node.js. And which slots may go. */
+/** What stands in a slot's folder: its manifest, its entry, its Node.js. And how a slot goes. */
 import { existsSync, readFileSync } from 'node:fs'
-import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Current, type Digest, type Manifest, messageOf, parseJson, parseManifest, ShoalError, systemCodeOf } from '../model/index.ts'
 import { removeTree, renameDurable } from './durable.ts'
-import { litterAgeMs } from './limits.ts'
 import { homePaths } from './paths.ts'
 import { readCurrent } from './pointer.ts'
 
@@ -57,45 +55,20 @@ export function entryOf(dir: string): string | null {
   return [join(dir, 'src', 'entry.ts'), join(dir, 'src', 'entry.js')].find(path => existsSync(path)) ?? null
 }
 
-const namedBy = (c: Current | null): readonly (Digest | null | undefined)[] => [
-  c?.app,
-  c?.shoal,
-  c?.previous?.app,
-  c?.previous?.shoal,
-  c?.supervisor,
-  c?.builtIn,
-]
+/** What current.json names may not go, whoever asks. */
+const isNamed = (c: Current | null, name: string): boolean =>
+  [c?.app, c?.shoal, c?.previous?.app, c?.previous?.shoal, c?.supervisor, c?.builtIn].some(digest => digest === name)
 
 /**
- * Removes all slots but those in `keep` and those that current.json names, and what is left of half-made ones.
- * A slot leaves under another name first, so that no half of one ever has its digest; what Windows holds open goes next time.
- * @returns names of what was removed
+ * Removes one slot, or what is left of one that was half made. It leaves under another name first, so that no half of one ever has its digest.
+ * @throws ShoalError CONFLICT if current.json names it; the system's error for what Windows holds open, which goes next time
  */
-export async function pruneSlots(home: string, keep: Iterable<Digest>, now = Date.now()): Promise<readonly string[]> {
-  const current = readCurrent(home)
-  const kept = new Set<string>(keep)
-  for (const each of namedBy(current)) {
-    if (each !== undefined && each !== null) kept.add(each)
-  }
+export async function removeSlot(home: string, name: string): Promise<void> {
+  if (isNamed(readCurrent(home), name)) throw new ShoalError('CONFLICT', `slot ${name} is in use`)
   const { slots } = homePaths(home)
-  const removed: string[] = []
-  for (const entry of await readdir(slots, { withFileTypes: true })) {
-    if (!entry.isDirectory() || kept.has(entry.name)) continue
-    const isLitter = entry.name.startsWith('.')
-    if (isLitter && now - (await stat(join(slots, entry.name))).mtimeMs < litterAgeMs) continue
-    if (await removeSlot(slots, entry.name, isLitter)) removed.push(entry.name)
-  }
-  return removed
-}
-
-async function removeSlot(slots: string, name: string, isLitter: boolean): Promise<boolean> {
-  const leaving = isLitter ? name : `.gone-${name}`
-  try {
-    if (!isLitter) await renameDurable(join(slots, name), join(slots, leaving))
-    await removeTree(join(slots, leaving))
-    return true
-  } catch (error) {
-    if (['EPERM', 'EBUSY', 'EACCES', 'ENOTEMPTY'].includes(systemCodeOf(error) ?? '')) return false
-    throw error
-  }
+  if (name.startsWith('.')) return removeTree(join(slots, name))
+  const leaving = join(slots, `.gone-${name}`)
+  await removeTree(leaving)
+  await renameDurable(join(slots, name), leaving)
+  await removeTree(leaving)
 }

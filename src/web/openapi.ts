@@ -66,6 +66,8 @@ export const about: Readonly<Record<string, About>> = {
   'POST api/v1/backups': { what: 'Makes a backup; its view says when it is whole.', answer: 'Made', status: 202 },
   'POST api/v1/backups/:id/verify': { what: 'Reads a backup again.', answer: 'Made', status: 202 },
   'POST api/v1/backups/:id/restore': { what: 'Restores data and settings by a switch.', answer: 'Made', status: 202, body: 'Any' },
+  'GET api/v1/disk': { what: 'What lies on the node’s disk, thing by thing, and why.', answer: 'Disk' },
+  'POST api/v1/disk/prune': { what: 'Removes what nothing needs; `dryRun`: only says what.', answer: 'Pruned', body: 'PruneBody' },
   'GET api/v1/packages/:digest': { what: 'The zip, with Range.', answer: null },
   'POST api/v1/packages': { what: 'A zip comes in, streamed.', answer: 'Package', status: 201 },
   'POST api/v1/releases': { what: 'A release, signed or to be signed.', answer: 'MadeRelease', status: 201, body: 'ReleaseBody' },

@@ -28,6 +28,7 @@ export async function takePackage(ctx: Context, s: WebServices, caller: Caller):
       'DIGEST_MISMATCH',
       `package ${named.digest}: ${announcedBytes} bytes are announced, the release says ${named.size}`,
     )
+  await s.disk.need(announcedBytes, digest === null ? [] : [digest], true)
   const options = { announcedBytes, ...(digest === null ? {} : { expect: digest }) }
   const { manifest, digest: got, size } = await s.packages.receive(ctx.req.iterator({ destroyOnReturn: false }), options)
   if (named !== null) s.holdingsChanged()

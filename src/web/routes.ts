@@ -16,6 +16,7 @@ import { Acts } from './acts.ts'
 import { backupRoutes } from './backups.ts'
 import { readJson } from './body.ts'
 import { dashboardRoutes } from './dashboard-routes.ts'
+import { diskRoutes } from './disk.ts'
 import { Documents } from './documents.ts'
 import { Drafts } from './drafts.ts'
 import { documentOf } from './document-of.ts'
@@ -66,6 +67,7 @@ export function routesOf(s: WebServices, { sessions, tokens, http }: Accounts): 
     ...signedRoutes(s, views, sessions),
     ...homeRoutes(s, views),
     ...backupRoutes(s),
+    ...diskRoutes(s),
   ]
   const document = (): unknown => openApiOf(routes, s.running().shoal.version)
   routes.push({ method: 'GET', path: `${v1}openapi.json`, access: 'anyone', handle: document })

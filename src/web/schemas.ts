@@ -104,6 +104,14 @@ const wish = object({
   'plan?': digest,
 })
 
+const diskItem = object({ kind: text, id: text, name: text, bytes: integer, needs: list(text) })
+const disk = {
+  freeBytes: integer,
+  reserveBytes: integer,
+  totals: list(object({ kind: text, count: integer, bytes: integer, reclaimable: integer })),
+  items: list(diskItem),
+}
+
 export const schemas = {
   Role: oneOf(['viewer', 'operator', 'admin']),
   Code: oneOf(Object.keys(codes)),
@@ -174,6 +182,9 @@ export const schemas = {
   MadeOrder: object({ id: text, release: text }),
   MadeInvite: object({ id: text, 'token?': text, expiresAt: text }),
   Package: object({ digest: digest, 'name?': text, 'version?': text, 'size?': integer, 'kind?': text, 'platform?': text }),
+  Disk: object(disk),
+  Pruned: object({ ...disk, removed: list(diskItem), removedBytes: integer, failed: list(object({ id: text, message: text })) }),
+  PruneBody: object({ 'all?': flag, 'logs?': flag, 'backupsOlderMs?': orNull(integer), 'dryRun?': flag }),
   Draft: object({
     order: { type: 'object' },
     planText: text,

@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Address, Config, Digest, Fact, Manifest, NodeId, Reason, Running } from '../model/index.ts'
+import type { DiskView, Pruned, PruneWish } from '../disk/index.ts'
 import type { AuditLog } from './audit.ts'
 import type { EventLog } from './event-log.ts'
 import type { AnswerStore } from './idempotency.ts'
@@ -69,6 +70,15 @@ export interface BackupView {
   readonly reason: Reason | null
 }
 
+/** The node's disk: what lies there, why, and what may go. */
+export interface DiskCare {
+  look(): Promise<DiskView>
+  survey(wish: PruneWish): Promise<DiskView>
+  prune(wish: PruneWish): Promise<Pruned>
+  /** Room for an upload; what nothing needs makes way if it must. @throws ShoalError DISK_FULL, with what is missing */
+  need(bytes: number, coming: readonly Digest[], isUpload: boolean): Promise<void>
+}
+
 export interface AppDoor {
   /** null: no app runs here. */
   readonly handle: ((req: IncomingMessage, res: ServerResponse) => void) | null
@@ -131,6 +141,7 @@ export interface WebServices {
   readonly restart: () => void
   readonly leave: () => Promise<void>
   readonly backups: Backups
+  readonly disk: DiskCare
   readonly events: EventLog
   /** Calls when streams must end, at park; returns how to take the wish back. */
   readonly onStreamsEnd: (end: () => void) => () => void

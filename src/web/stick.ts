@@ -45,7 +45,11 @@ export function stickRoutes(s: WebServices): readonly Route[] {
       method: 'POST',
       path: `${v1}import`,
       access: 'home or operator',
-      handle: async ctx => taken(s, readStick(await readJson(ctx.req, maxImportBytes), s)),
+      handle: async ctx => {
+        const stick = readStick(await readJson(ctx.req, maxImportBytes), s)
+        if (!stick.isCheck) await s.disk.need(Number(ctx.get('content-length')) || 0, [], false)
+        return taken(s, stick)
+      },
     },
   ]
 }

@@ -1,6 +1,5 @@
-import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, statfsSync, writeFileSync, writeSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -9,6 +8,7 @@ import { pack } from '../../src/packages/index.ts'
 import { formatToken, newPassphrase, parseToken } from '../../src/trust/index.ts'
 import { ask, changesNothing, fingerprint, id52, nobody, Pen, picture, refused, tokenOf } from './ask.ts'
 import { type CliResult, contents, makeApp, must, operator, shoal, TestFleet, type TestNode, until } from './fleet.ts'
+import { fill, smallDisk } from './small-disk.ts'
 
 /** A command that must fail: exit code, words on standard error and --json all say the same code. */
 function fails(t: Test, what: string, done: CliResult, code: Code): void {
@@ -173,31 +173,6 @@ void t.test('bad input gets an error with a code and changes nothing', { timeout
     t.same(contents(home), {}, 'nothing was made')
   })
 })
-
-/** Fills the disk of a folder until so much is left. */
-function fill(dir: string, leaveBytes: number): void {
-  const fd = openSync(join(dir, 'filler'), 'a')
-  const chunk = Buffer.alloc(1 << 20)
-  const free = (): number => statfsSync(dir).bavail * statfsSync(dir).bsize
-  try {
-    for (let left = free(); left > leaveBytes; left = free()) writeSync(fd, chunk, 0, Math.min(chunk.length, left - leaveBytes))
-  } catch {
-    // It is full.
-  }
-  closeSync(fd)
-}
-
-/** A home on a disk of its own, small and in memory; null where this user may mount none. */
-function smallDisk(t: Test, home: string): string | null {
-  if (process.platform !== 'linux' || process.getuid?.() !== 0) return null
-  try {
-    execFileSync('sh', ['-c', 'mount -t tmpfs -o size=320m shoal-test "$0"', home], { stdio: 'ignore' })
-  } catch {
-    return null
-  }
-  t.teardown(() => execFileSync('sh', ['-c', 'umount -l "$0"', home]))
-  return home
-}
 
 void t.test('a full disk', { timeout: 100_000 }, async t => {
   const fleet = new TestFleet(t)

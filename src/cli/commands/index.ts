@@ -16,6 +16,7 @@ import { logCommands } from './logs.ts'
 import { nodeCommands } from './nodes.ts'
 import { peerCommands } from './peers.ts'
 import { peopleCommands } from './people.ts'
+import { pruneCommands } from './prune.ts'
 import { recoveryCommands } from './recovery.ts'
 import { releaseCommands } from './releases.ts'
 import { rolloutCommands } from './rollouts.ts'
@@ -53,6 +54,7 @@ export const commands: readonly CommandSpec[] = [
   ...serviceCommands,
   ...doctorCommands,
   ...backupCommands,
+  ...pruneCommands,
   ...explainCommands,
   ...completionCommands(() => commands, groups),
   ...demoCommands,

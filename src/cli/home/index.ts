@@ -1,6 +1,7 @@
 /** A home as the command line makes it, reads it, and takes it apart. */
 export { fleetAtHome, nodeAtHome, readConfig, readHomeFile } from './at-home.ts'
 export { stoppedBackups } from './backups.ts'
+export { withStoppedDisk } from './disk.ts'
 export { enter } from './enter.ts'
 export { found, type Founded, type FoundOptions } from './found.ts'
 export { caKeyOf, makeKit } from './kit.ts'

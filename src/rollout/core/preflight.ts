@@ -26,6 +26,9 @@ export interface Condition {
 /** A package becomes about four times its size: the zip itself, its unpacked slot, and room to work. */
 const spacePerPackageByte = 4
 
+/** Bytes that an order's package takes at most while it comes. */
+export const bytesToCome = (ref: PackageRef): number => ref.size * spacePerPackageByte
+
 const no = (code: Reason['code'], message: string): Reason => ({ code, message })
 
 type Check = (order: Order, release: Release, ref: PackageRef, now: Condition) => Reason | null
@@ -60,8 +63,9 @@ const checks: readonly Check[] = [
       : null,
   (_order, _release, _ref, now) => (now.notWritable === null ? null : no('NOT_WRITABLE', `cannot write ${now.notWritable}`)),
   (_order, _release, ref, now) => {
-    const needs = ref.size * spacePerPackageByte + now.reserveBytes
-    return now.freeBytes < needs ? no('DISK_FULL', `has ${now.freeBytes} bytes free, needs ${needs}`) : null
+    const needs = bytesToCome(ref) + now.reserveBytes
+    const lacking = needs - now.freeBytes
+    return lacking > 0 ? no('DISK_FULL', `has ${now.freeBytes} bytes free, needs ${needs}: ${lacking} are missing`) : null
   },
 ]
 

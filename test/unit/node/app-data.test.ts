@@ -92,6 +92,7 @@ void t.test('a switch begins only from a closed journal', async t => {
 void t.test('a preflight sees the data’s version, and counts a snapshot where that rises', async t => {
   const rig = await served(t.testdir())
   writeFileSync(join(rig.paths.data, 'big'), Buffer.alloc(1_000_000))
+  const made: string[] = []
   const source: ConditionSource = {
     paths: rig.paths,
     self: parseNodeId('a'.repeat(52)),
@@ -100,8 +101,10 @@ void t.test('a preflight sees the data’s version, and counts a snapshot where 
     orders: () => [],
     hasLoader: true,
     isCloned: () => false,
+    makeRoom: async coming => void made.push(...coming),
   }
-  const known = (of: object | null): KnownOrder => ({ id: order, order: { kind: 'app' }, release: of }) as unknown as KnownOrder
+  const known = (of: object | null): KnownOrder =>
+    ({ id: order, order: { kind: 'app' }, release: of && { packages: {}, ...of } }) as unknown as KnownOrder
   const condition = (of: object | null) => conditionFor(known(of), source)
   t.same((await condition({ ...v1, kind: 'app' })).data, { name: 'till', dataVersion: 1 })
   t.equal((await condition({ ...v1, kind: 'app' })).reserveBytes, 1 << 20)
@@ -109,4 +112,8 @@ void t.test('a preflight sees the data’s version, and counts a snapshot where 
   t.equal((await condition({ ...v2, name: 'shoal', kind: 'shoal' })).reserveBytes, 1 << 20)
   const { reserveBytes } = await condition({ ...v2, kind: 'app' })
   t.ok(reserveBytes > (1 << 20) + 1_000_000 && reserveBytes < (1 << 20) + 1_100_000, `${reserveBytes}`)
+  t.same(made, [], 'there was room')
+  const huge = { digest: 'd'.repeat(64), size: 2 ** 50 }
+  t.ok((await condition({ ...v1, kind: 'app', packages: { any: huge } })).freeBytes > 0)
+  t.same(made, [huge.digest], 'where there is none, what nothing needs makes way for it')
 })
