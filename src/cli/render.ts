@@ -1,5 +1,6 @@
 /** A rollout drawn for a terminal: a pure function of what the node answered, a width and glyphs. Colours are never needed to read it. */
 import type { NodeAnswer, RolloutAnswer, WaveAnswer } from './answers.ts'
+import { type FailureGroup, failureGroups, namesOf, whoOf } from './failures.ts'
 import { cut, oneLine } from './output.ts'
 
 export interface Glyphs {
@@ -62,7 +63,6 @@ export function wordsOf(node: NodeAnswer): string {
   return `${node.step}${node.step === 'transfer' ? ` ${node.percent} %` : ''}${reason}`
 }
 
-export const isBad = (node: NodeAnswer): boolean => node.outcome !== null && !['confirmed', 'skipped'].includes(node.outcome)
 const isActive = (node: NodeAnswer): boolean => node.outcome === null && ['transfer', 'switching', 'probation'].includes(node.step)
 
 /** Lines of nodes that are shown one by one. */
@@ -98,9 +98,15 @@ function waveLine(
   return `${label}${cells.join('')}  ${counts}`
 }
 
-/** Failures first, then who is at work. */
+/** Failures first, by cause and platform, then who is at work. */
 function nodeLines(nodes: readonly NodeAnswer[], glyphs: Glyphs): readonly string[] {
-  const shown = [...nodes.filter(isBad), ...nodes.filter(isActive)]
-  const lines = shown.slice(0, maxNodeLines).map(node => `  ${glyphOf(node, glyphs)} ${oneLine(node.name)}  ${wordsOf(node)}`)
-  return shown.length > maxNodeLines ? [...lines, `  and ${shown.length - maxNodeLines} more`] : lines
+  const shown = [...failureGroups(nodes), ...nodes.filter(isActive).map(node => ({ first: node, nodes: [node] }))]
+  const lines = shown.slice(0, maxNodeLines).map(group => groupLine(group, glyphs))
+  const hidden = shown.slice(maxNodeLines).reduce((sum, group) => sum + group.nodes.length, 0)
+  return hidden > 0 ? [...lines, `  and ${hidden} more`] : lines
+}
+
+function groupLine(group: FailureGroup, glyphs: Glyphs): string {
+  const names = group.nodes.length === 1 ? '' : `  (${namesOf(group.nodes)})`
+  return `  ${glyphOf(group.first, glyphs)} ${whoOf(group)}  ${wordsOf(group.first)}${names}`
 }

@@ -1,11 +1,11 @@
 /** How a rollout ended, in words: the last line a person reads, the exit code a script reads, and who is to blame. Pure. */
 import type { NodeAnswer, RolloutAnswer } from './answers.ts'
-import { isBad } from './render.ts'
+import { failureGroups, failureLines, namesOf } from './failures.ts'
 import { oneLine, plural } from './output.ts'
 
 export interface Verdict {
   readonly exit: 0 | 5
-  /** Failed and missing nodes with reasons and log lines; the last line is the verdict. */
+  /** What went wrong, by cause and platform, with reasons and log lines; the last line is the verdict. */
   readonly lines: readonly string[]
   /** The last line. */
   readonly sentence: string
@@ -18,7 +18,7 @@ export const stuckStates: ReadonlySet<string> = new Set(['halted', 'stalled'])
 
 export function verdictOf(rollout: RolloutAnswer): Verdict {
   const sentence = sentenceOf(rollout)
-  const bad = rollout.nodes.filter(node => isBad(node) && node.outcome !== 'missing')
+  const bad = failureGroups(rollout.nodes.filter(node => node.outcome !== 'missing'))
   return {
     exit: rollout.state === 'completed' ? 0 : 5,
     lines: [...bad.flatMap(failureLines), sentence],
@@ -26,25 +26,11 @@ export function verdictOf(rollout: RolloutAnswer): Verdict {
   }
 }
 
-function failureLines(node: NodeAnswer): readonly string[] {
-  const runs = node.app === null ? '' : `, runs ${node.app.name}@${node.app.version}`
-  const reason = node.reason === null ? '' : `: ${node.reason.code}: ${oneLine(node.reason.message)}`
-  return [
-    `${oneLine(node.name)} (${node.id.slice(0, 8)}) ${node.outcome ?? ''}${reason}${runs}`,
-    ...node.log.map(line => `    ${oneLine(line)}`),
-  ]
-}
-
 /** Nodes of the plan that have not confirmed and did not say why. */
 const missingOf = (rollout: RolloutAnswer): readonly NodeAnswer[] =>
   rollout.nodes.filter(
     node => node.outcome === 'missing' || (node.outcome === null && (node.reach === 'lost' || node.reason?.code === 'HELD')),
   )
-
-const namesOf = (nodes: readonly NodeAnswer[]): string => {
-  const names = nodes.slice(0, 10).map(node => oneLine(node.name))
-  return `${names.join(', ')}${nodes.length > names.length ? ` and ${nodes.length - names.length} more` : ''}`
-}
 
 function sentenceOf(rollout: RolloutAnswer): string {
   const total = rollout.nodes.length

@@ -90,13 +90,19 @@ void t.test('a rollout is drawn in the width there is', async t => {
     ].map(line => (line.length > 40 ? `${line.slice(0, 39)}…` : line)),
   )
   const many = Array.from({ length: 300 }, (_, n) =>
-    nodeRow(n, { outcome: 'failed', reason: { code: 'INTERNAL', message: 'x\u001b[2Jy' } }),
+    nodeRow(n, { outcome: 'failed', platform: `p-${n}`, reason: { code: 'INTERNAL', message: 'x\u001b[2Jy' } }),
   )
   const lines = render(rollout('halted', many), 80)
   t.equal(lines.length, 3 + 1 + 8 + 1)
   t.match(lines.at(-1), /and 292 more/)
   t.notMatch(lines.join(''), '\u001b')
   for (const line of lines) t.ok(line.length <= 80)
+  const alike = many.map(row => ({ ...row, platform: 'linux-x64' }))
+  t.equal(
+    render(rollout('halted', [...alike, nodeRow(300, { step: 'switching' })]), 200)[4],
+    `  ✕ 300 nodes on linux-x64  failed  INTERNAL: x [2Jy  (${Array.from({ length: 10 }, (_, n) => `shop-${n}`).join(', ')} and 290 more)`,
+    'one fault of many nodes is one line',
+  )
 })
 
 void t.test('a bar for bytes fits its line', async t => {
@@ -154,6 +160,21 @@ void t.test('the verdict is the last line, in words, and the exit code', async t
     '    starting',
     '    boom',
   ])
+  const ill = (n: number, more: object = {}): object =>
+    nodeRow(n, { outcome: 'rolled-back', platform: 'win-x64', reason: { code: 'APP_UNHEALTHY', message: `no database ${n}` }, ...more })
+  const groups = [ill(0), ill(1, { platform: 'linux-x64', log: ['boom'] }), ill(2), ill(3, { log: ['late', 'words'] })]
+  t.strictSame(
+    verdictOf(rollout('halted', groups)).lines.slice(0, -1),
+    [
+      '3 nodes on win-x64 rolled-back: APP_UNHEALTHY: no database 0, runs demo@1.4.0',
+      '  shop-0, shop-2, shop-3',
+      '    late',
+      '    words',
+      'shop-1 (bbbbbbbb) rolled-back: APP_UNHEALTHY: no database 1, runs demo@1.4.0',
+      '    boom',
+    ],
+    'by cause and platform, with the first message and the first log lines that there are',
+  )
   t.match(
     bad.lines.at(-1),
     /^halted: 1 of 6 nodes confirmed demo@1\.5\.0; went back: shop-2; missing: shop-4\. Nobody else starts; .*retry rrrrrrrr/,
