@@ -69,7 +69,7 @@ export class Deltas {
   #rollouts(ids: ReadonlySet<string>): readonly ServerEvent[] {
     if (ids.size === 0) return []
     const known = this.#views.rollouts().filter(o => ids.has(o.id))
-    return [{ event: 'rollouts', data: { rollouts: known.slice(0, maxRollouts).map(o => this.#views.rollout(o, false)) } }]
+    return [{ event: 'rollouts', data: { rollouts: known.slice(0, maxRollouts).map(o => this.#views.brief(o)) } }]
   }
 
   /** Nodes that are reached otherwise than at the last look. */

@@ -1,5 +1,5 @@
 /**
- * Server-sent events: what changed in what the API shows, gathered for a quarter of a second. `id` is the number of the last change in it; a client
+ * Server-sent events: what changed in what the API shows, told at most four times a second. `id` is the number of the last change in it; a client
  * that comes back with `Last-Event-ID` gets what it missed, or `reset` if that is no longer kept (after a switch too): then it reads anew.
  */
 import { PassThrough } from 'node:stream'
@@ -13,8 +13,10 @@ import type { WebServices } from './services.ts'
 import type { Sessions } from './sessions/index.ts'
 import type { Views } from './views.ts'
 
-/** ms for which changes are gathered. */
+/** ms between two tellings; what changes meanwhile is told together. */
 const gatherMs = 250
+/** ms for which the first change after a rest waits for those that come with it: what a person did is seen at once. */
+const firstMs = 25
 /** ms between comments that keep idle connections alive; then it is also asked whether the session still is. */
 const keepAliveMs = 15_000
 /** ms after which a client comes back when the stream ends. */
@@ -37,6 +39,7 @@ export class EventStreams {
   #gathered: Change[] = []
   #timer: NodeJS.Timeout | null = null
   #isFollowing = false
+  #toldAt = -gatherMs
 
   constructor(services: WebServices, views: Views, sessions: Sessions) {
     this.#s = services
@@ -79,7 +82,7 @@ export class EventStreams {
     this.#s.events.listen(change => {
       if (this.#streams.size === 0) return
       this.#gathered.push(change)
-      this.#timer ??= setTimeout(() => this.#tell(), gatherMs)
+      this.#timer ??= setTimeout(() => this.#tell(), Math.max(firstMs, this.#toldAt + gatherMs - performance.now()))
     })
   }
 
@@ -100,6 +103,7 @@ export class EventStreams {
     const changes = this.#gathered
     this.#gathered = []
     if (changes.length === 0 || this.#streams.size === 0) return
+    this.#toldAt = performance.now()
     const events = this.#deltas.of(changes, false)
     if (events.length === 0) return
     const text = textOf(events, changes.at(-1)?.id ?? this.#s.events.last)

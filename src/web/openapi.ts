@@ -40,7 +40,11 @@ export const about: Readonly<Record<string, About>> = {
   'GET api/v1/nodes/:id/logs': { what: 'The last log lines of a node.', answer: 'Any', query: ['lines', 'after'] },
   'GET api/v1/peers': { what: 'Sync peers, and members with a link.', answer: 'Peers', query: page },
   'GET api/v1/releases': { what: 'What is signed.', answer: 'Releases', query: page },
-  'GET api/v1/rollouts': { what: 'Rollouts, the newest first.', answer: 'Rollouts', query: page },
+  'GET api/v1/rollouts': {
+    what: 'Rollouts, the newest first; brief=1: waves have `size` for `nodes`.',
+    answer: 'Rollouts',
+    query: [...page, 'brief'],
+  },
   'GET api/v1/rollouts/:id': { what: 'One rollout with its nodes: id, prefix, or latest.', answer: 'RolloutWithNodes' },
   'GET api/v1/rollouts/:id/board': { what: 'A rollout as one picture.', answer: 'Any' },
   'GET api/v1/events': {

@@ -132,7 +132,7 @@ function readRoutes(s: WebServices, views: Views, streams: EventStreams): readon
     }),
     get('rollouts', ctx => {
       const { items, counts, next } = paged(views.rollouts(), ctx.query, o => o.id)
-      return { rollouts: items.map(o => views.rollout(o, false)), counts, next }
+      return { rollouts: items.map(o => (ctx.query['brief'] === '1' ? views.brief(o) : views.rollout(o, false))), counts, next }
     }),
     get('rollouts/:id', (_ctx, param) => views.rollout(findRollout(views, param('id')), true)),
     get('events', (ctx, _param, caller) => streams.open(ctx, caller)),

@@ -28,14 +28,9 @@ const paged = (name: string, items: Schema, more: Readonly<Record<string, Schema
 
 const running = object({ name: text, version: text, digest: digest })
 const bytes = object({ fetched: integer, reused: integer, served: integer, sources: integer })
-const wave = object({
-  state: oneOf(['closed', 'open', 'passed']),
-  nodes: list(nodeId),
-  need: integer,
-  confirmed: integer,
-  failed: integer,
-  missing: integer,
-})
+const tally = { state: oneOf(['closed', 'open', 'passed']), need: integer, confirmed: integer, failed: integer, missing: integer }
+const wave = object({ ...tally, nodes: list(nodeId) })
+const briefWave = object({ ...tally, size: integer })
 
 const node = object({
   id: nodeId,
@@ -61,7 +56,7 @@ const node = object({
   since: text,
 })
 
-const rollout = object({
+const ofRollout = {
   id: text,
   release: text,
   kind: oneOf(['app', 'shoal']),
@@ -70,8 +65,8 @@ const rollout = object({
   dryRun: flag,
   state: oneOf(['open', 'paused', 'halted', 'stalled', 'aborted', 'expired', 'completed', 'completed-with-exceptions']),
   opensWhen: text,
-  waves: list(wave),
-})
+}
+const rollout = object({ ...ofRollout, waves: list(wave) })
 
 const session = object({ name: text, role: ref('Role'), csrf: text, canSign: flag, expiresAt: text })
 const operator = { name: text, role: ref('Role'), keyid: digest }
@@ -153,7 +148,8 @@ export const schemas = {
   Releases: paged('releases', ref('Release')),
   Rollout: rollout,
   RolloutWithNodes: { allOf: [rollout, object({ nodes: list(ref('Node')) })] },
-  Rollouts: paged('rollouts', ref('Rollout')),
+  BriefRollout: object({ ...ofRollout, waves: list(briefWave) }),
+  Rollouts: paged('rollouts', { anyOf: [ref('Rollout'), ref('BriefRollout')] }),
   Operators: paged('operators', object(operator)),
   NewOperator: object({ ...operator, passphrase: text }),
   Tokens: object({

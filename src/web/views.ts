@@ -92,6 +92,12 @@ export class Views {
     return { ...view, nodes: this.nodesIn(known).map(node => ({ ...this.withAge(node), log: log(node.id) })) }
   }
 
+  /** A rollout whose waves say how many they are instead of who: in a great fleet the names are half a megabyte. */
+  brief(known: KnownOrder): Record<string, unknown> {
+    const waves = this.waves(known).map(({ nodes, ...wave }) => ({ ...wave, size: nodes.length }))
+    return { ...this.rollout(known, false), waves }
+  }
+
   /** Whom a rollout waits for because somebody holds them. */
   #heldText(known: KnownOrder, state: RolloutState): string {
     if (state !== 'stalled' && state !== 'open') return ''

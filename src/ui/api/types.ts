@@ -80,7 +80,7 @@ export interface RolloutView {
   readonly dryRun: boolean
   readonly state: RolloutState
   readonly opensWhen: string
-  readonly waves: readonly (WaveView & { readonly nodes: readonly string[] })[]
+  readonly waves: readonly (WaveView & { readonly size: number })[]
 }
 
 /** Nodes that ended badly for one reason on one platform. */

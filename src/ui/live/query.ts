@@ -40,6 +40,7 @@ class Asked<T> implements Query<T> {
   readonly #topics: readonly Topic[]
   #isBusy = false
   #isDirty = false
+  #askedAt = -pauseMs
   #timer: ReturnType<typeof setTimeout> | undefined
   #stop: () => void = () => undefined
 
@@ -52,7 +53,7 @@ class Asked<T> implements Query<T> {
 
   start(): () => void {
     const unheard = onEvent(kind => {
-      if (concerns(kind, this.#topics)) this.#later(pauseMs)
+      if (concerns(kind, this.#topics)) this.#later(Math.max(0, this.#askedAt + pauseMs - performance.now()))
     })
     const onVisible = (): void => {
       if (!document.hidden && this.#isDirty) this.reload()
@@ -84,6 +85,7 @@ class Asked<T> implements Query<T> {
   async #ask(): Promise<void> {
     this.#isBusy = true
     this.#isDirty = false
+    this.#askedAt = performance.now()
     let next = pauseMs
     try {
       this.value.value = await get<T>(this.#path)

@@ -13,7 +13,7 @@ import { words } from '../words/index.ts'
 const Row = ({ rollout }: { readonly rollout: RolloutView }): JSX.Element => {
   const w = words()
   const c = w.rollout.columns
-  const total = rollout.waves.reduce((sum, wave) => sum + wave.nodes.length, 0)
+  const total = rollout.waves.reduce((sum, wave) => sum + wave.size, 0)
   const confirmed = rollout.waves.reduce((sum, wave) => sum + wave.confirmed, 0)
   return (
     <tr>
@@ -39,7 +39,7 @@ interface Answer {
 
 export const Rollouts = (): JSX.Element => {
   const limit = useSignal(25)
-  const { value } = useQuery<Answer>(`rollouts?limit=${limit.value}`, ['rollouts'])
+  const { value } = useQuery<Answer>(`rollouts?brief=1&limit=${limit.value}`, ['rollouts'])
   const w = words()
   const page = value.value
   if (page === null) return <Loading />
