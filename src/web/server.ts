@@ -1,7 +1,8 @@
 /** The node's HTTP server: Koa for everything under /_shoal/, the app for the rest. The listener hands it requests with who asks. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
-import Router from '@koa/router'
+import type KoaRouter from '@koa/router'
 import Koa from 'koa'
 import { codeOf, codes, messageOf, ShoalError } from '../model/index.ts'
 import { checkHost, memberOf } from './access.ts'
@@ -19,6 +20,9 @@ import { type RouteNeeds, serveRoute } from './serve-route.ts'
 import type { WebServices } from './services.ts'
 import { Sessions } from './sessions/index.ts'
 import { Tokens } from './tokens.ts'
+
+/** As an `import` it would bring an import of `node:http` along (listener/http.ts). */
+const Router = createRequire(import.meta.url)('@koa/router') as typeof KoaRouter
 
 const prefix = '/_shoal/'
 
@@ -100,7 +104,7 @@ const sessionsOf = (services: WebServices, now: () => number): Sessions =>
     now,
   })
 
-function mount(router: Router, route: Route, needs: RouteNeeds): void {
+function mount(router: KoaRouter, route: Route, needs: RouteNeeds): void {
   router.register(`/${route.path}`, route.method === 'GET' ? ['GET', 'HEAD'] : [route.method], ctx =>
     serveRoute(ctx, route, ctx.params, needs),
   )

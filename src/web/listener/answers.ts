@@ -1,8 +1,9 @@
 /** Answers that the listener gives itself: to requests that nobody will handle, and in place of a handler that is not done in time. */
 import { randomUUID } from 'node:crypto'
-import { type ServerResponse, STATUS_CODES } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import type { Code } from '../../model/index.ts'
 import type { Connections } from './connections.ts'
+import { STATUS_CODES } from './http.ts'
 
 interface Refusal {
   readonly status: 400 | 408 | 500 | 502 | 503

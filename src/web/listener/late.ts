@@ -3,9 +3,10 @@
  * over its private socket; the answer asks the client to come to the public port the next time. If that worker is not there (any
  * more), the request waits again. Who the client is travels as an address only: never a peer's identity.
  */
-import { type ClientRequest, type IncomingMessage, request, type ServerResponse } from 'node:http'
+import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
 import { refusals, refuse } from './answers.ts'
 import type { Connections } from './connections.ts'
+import { request } from './http.ts'
 import { type ListenerLimits, retryAfterSeconds } from './limits.ts'
 
 /** Carries the client's address on the private socket; a client's own header of this name is dropped. */
