@@ -71,6 +71,7 @@ export const meanings: Partial<Readonly<Record<Code, string>>> = {
   MIN_FROM: 'The release says that it cannot follow directly on the version that runs.',
   OTHER_APP: 'The data folder belongs to an app of another name.',
   DATA_NEWER: 'The data has a higher dataVersion than the release knows.',
+  NO_SNAPSHOT: 'The data from before the migration is to be put back, and this node does not have it: it joined later, or it was removed.',
   NOT_WRITABLE: 'The node cannot write in a folder that it needs.',
   NO_RESTART_PATH: 'A release of Shoal needs something that starts the node again, and nothing would.',
   APP_START_FAILED: 'The release’s start function threw an error.',

@@ -18,7 +18,7 @@ import {
   systemCodeOf,
 } from '../model/index.ts'
 import { type HomePaths, readCurrent, readSlotManifest, slotDir } from '../slots/index.ts'
-import { maxJournalLength } from './limits.ts'
+import { maxJournalLength, maxSnapshots } from './limits.ts'
 
 /** Whose data it is, and of which version. */
 export interface Held {
@@ -67,6 +67,8 @@ export interface DataJournal {
   /** On top of the swap, if both are there. */
   readonly migration: Migration | null
   readonly swap: Swap | null
+  /** Folders of the snapshots that confirmed migrations left, in their sequence: times of files would follow a wrong clock. Some may be gone. */
+  readonly snapshots: readonly string[]
 }
 
 export interface ReadJournal extends DataJournal {
@@ -116,9 +118,18 @@ export function parseId(value: unknown, where: string): string {
   return asOneOf(id, where, /^[\w@][\w.@-]*$/.test(id) ? [id] : ['the name of a folder'])
 }
 
-/** A swap is left out where there is none: so a release that knows of none reads and writes the same. */
-export const formatJournal = ({ held, migration, swap }: DataJournal): string =>
-  `${JSON.stringify({ schema: 1, held, migration, ...(swap === null ? {} : { swap }) }, null, 2)}\n`
+/** What there is none of is left out: so a release that knows nothing of it reads and writes the same. */
+export function formatJournal({ held, migration, swap, snapshots }: DataJournal): string {
+  const more = { ...(swap === null ? {} : { swap }), ...(snapshots.length === 0 ? {} : { snapshots }) }
+  return `${JSON.stringify({ schema: 1, held, migration, ...more }, null, 2)}\n`
+}
+
+/** The journal of a migration that counts. */
+export function confirmedMigration(journal: DataJournal, { id, to }: Migration): DataJournal {
+  const { swap, snapshots } = journal
+  // What it migrated was brought by the same switch, which is proven.
+  return { held: to, migration: null, swap: swap === null ? null : { ...swap, to }, snapshots: [...snapshots, id].slice(-maxSnapshots) }
+}
 
 /** @throws ShoalError BAD_REQUEST */
 export function parseJournal(text: string): DataJournal {
@@ -127,6 +138,7 @@ export function parseJournal(text: string): DataJournal {
     held: f.maybe('held', parseHeld, null),
     migration: f.maybe('migration', parseMigration, null),
     swap: f.maybe('swap', parseSwap, null),
+    snapshots: f.has('snapshots') ? f.list('snapshots', parseId, maxSnapshots) : [],
   }
 }
 
@@ -139,7 +151,7 @@ export function readJournal(paths: HomePaths): ReadJournal {
     return { ...parseJournal(readFileSync(paths.dataJournal, 'utf8')), inferred: null }
   } catch (error) {
     const inferred = systemCodeOf(error) === 'ENOENT' ? 'there was none' : messageOf(error)
-    return { held: heldByApp(paths.home, goodApp(readCurrent(paths.home))), migration: null, swap: null, inferred }
+    return { held: heldByApp(paths.home, goodApp(readCurrent(paths.home))), migration: null, swap: null, snapshots: [], inferred }
   }
 }
 

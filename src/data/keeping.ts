@@ -35,6 +35,12 @@ export interface Kept {
 /** `<app>-<version before>-to-<version>-<random>`, or `-swap-`. */
 const folderName = /^(.*)-(\d+|none)-(?:to|swap)-(\d+|none)-[0-9a-f]{12}$/
 
+/** What the name of a migration's folder says of the snapshot in it; null: it is no such name. */
+export function snapshotNamed(id: string): { readonly app: string; readonly dataVersion: number } | null {
+  const [, app, before] = /^(.*)-(\d+)-to-(?:\d+|none)-[0-9a-f]{12}$/.exec(id) ?? []
+  return app === undefined ? null : { app, dataVersion: Number(before) }
+}
+
 /** Newest first. */
 export async function listKept(paths: HomePaths): Promise<readonly Kept[]> {
   const { migration, swap } = readJournal(paths)

@@ -6,6 +6,8 @@ export const filesAtOnce = 16
 export const blockBytes = 4096
 /** Characters of data.json; a real one has about 500. */
 export const maxJournalLength = 65_536
+/** Snapshots that the journal knows by their sequence; what is older is found by `backup list` only. */
+export const maxSnapshots = 32
 /** Characters of an app's name in the name of a backup: a file's name may have 255 bytes. */
 export const maxNameLength = 80
 /** Bytes read at once while a file is hashed. */

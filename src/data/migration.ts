@@ -8,6 +8,7 @@ import { codeOf, type Digest, messageOf, ShoalError, type SwitchTarget } from '.
 import { type DiskSync, type HomePaths, readCurrent, realDiskSync, writeDurableSync } from '../slots/index.ts'
 import { explained, realTreeDisk, type TreeDisk } from './disk.ts'
 import {
+  confirmedMigration,
   type DataJournal,
   formatJournal,
   goodApp,
@@ -22,7 +23,7 @@ import {
 import { keepSnapshot, keptAt, putBack, type SnapshotState, snapshotId, snapshotState, sweep, takeSnapshot } from './snapshot.ts'
 import { applyFiles, fateOf, followSwap, settledSwap } from './swap.ts'
 import { tidySwap } from './swap-folder.ts'
-import { syncTree, treeBytes } from './tree.ts'
+import { syncTree } from './tree.ts'
 
 interface CareOptions {
   readonly paths: HomePaths
@@ -77,7 +78,7 @@ async function opened({ paths, log }: CareOptions, disk: TreeDisk): Promise<Read
 /** The journal with no migration open, unless it is this release's own and came to its end. */
 async function closed(o: CareOptions & Partial<DataOptions>, read: ReadJournal, disk: TreeDisk): Promise<DataJournal> {
   const { paths, log } = o
-  const { held, migration, swap, inferred } = read
+  const { held, migration, swap, snapshots, inferred } = read
   if (migration === null) {
     if (inferred === null || held === null) return read
     log({ why: inferred, held }, 'data.json inferred from the app that runs')
@@ -86,8 +87,7 @@ async function closed(o: CareOptions & Partial<DataOptions>, read: ReadJournal, 
   }
   if (isConfirmed(paths, migration)) {
     keepSnapshot(paths, migration.id)
-    // What it migrated was brought by the same switch, which is proven.
-    const journal = { held: migration.to, migration: null, swap: swap === null ? null : { ...swap, to: migration.to } }
+    const journal = confirmedMigration(read, migration)
     await closeJournal(o, journal, disk)
     return journal
   }
@@ -95,7 +95,7 @@ async function closed(o: CareOptions & Partial<DataOptions>, read: ReadJournal, 
   const isOwn = isOwnTry(o, migration) && fateOf(paths, migration) !== 'over'
   if (isOwn && migration.phase === 'migrated' && (state === 'whole' || state === 'gone')) return read
   const back = await backTo(o, swap === null ? held : swap.to, migration, state, disk)
-  const journal = { held: swap === null ? back : held, migration: null, swap: swap === null ? null : { ...swap, to: back } }
+  const journal = { held: swap === null ? back : held, migration: null, swap: swap === null ? null : { ...swap, to: back }, snapshots }
   const isWritten = await closeJournal(o, journal, disk)
   // What half a migration made, nobody has ever used: it goes if it is made again now, or if it is what fills the disk.
   if (migration.phase === 'snapshotted' && (isOwn || !isWritten)) {
@@ -113,7 +113,7 @@ async function swapped(o: CareOptions, journal: DataJournal, disk: TreeDisk): Pr
   const became = await followSwap(o, swap, disk)
   if (became === 'tried') return { ...journal, base: { held: swap.to } }
   if (became === 'counts') applyFiles(o.paths, swap, realDiskSync)
-  const done = { held: became === 'counts' ? swap.to : journal.held, migration: null, swap: null }
+  const done = { ...journal, held: became === 'counts' ? swap.to : journal.held, migration: null, swap: null }
   await closeJournal(o, done, disk)
   tidySwap(o.paths, swap.id)
   return { ...done, base: { held: done.held } }
@@ -162,7 +162,7 @@ async function closeJournal({ paths, log }: CareOptions, journal: DataJournal, d
   }
 }
 
-async function migrate(o: DataOptions, { held, swap, base }: Based, disk: TreeDisk): Promise<void> {
+async function migrate(o: DataOptions, { held, swap, snapshots, base }: Based, disk: TreeDisk): Promise<void> {
   const { paths, trial } = o
   const { name, dataVersion, digest } = o.app
   const from = versionFor(base.held, name)
@@ -171,7 +171,7 @@ async function migrate(o: DataOptions, { held, swap, base }: Based, disk: TreeDi
   const inTrial = trial?.kind === 'app' ? { order: trial.order, attempt: trial.attempt } : { order: null, attempt: 0 }
   const migration = { id, app: digest, ...inTrial, to: { name, dataVersion } }
   const write = (phase: Migration['phase']): Promise<void> =>
-    disk.write(paths.dataJournal, formatJournal({ held, migration: { ...migration, phase }, swap }))
+    disk.write(paths.dataJournal, formatJournal({ held, migration: { ...migration, phase }, swap, snapshots }))
   await takeSnapshot(paths, id, disk)
   await write('snapshotted')
   await o.migrate(from)
@@ -191,9 +191,8 @@ export function settleData(paths: HomePaths, disk: DiskSync = realDiskSync): voi
   const read = readJournal(paths)
   const { migration } = read
   if (migration !== null && !isConfirmed(paths, migration)) return
-  const migrated = migration === null ? read : { ...read, held: migration.to, migration: null }
-  const swap = migration === null || migrated.swap === null ? migrated.swap : { ...migrated.swap, to: migration.to }
-  const settled = withoutReader(paths, settledSwap(paths, { ...migrated, swap }, disk))
+  const migrated = migration === null ? read : confirmedMigration(read, migration)
+  const settled = withoutReader(paths, settledSwap(paths, migrated, disk))
   if (formatJournal(settled) === formatJournal(read)) return
   if (migration !== null) keepSnapshot(paths, migration.id)
   writeDurableSync(paths.dataJournal, formatJournal(settled), 0o644, disk)
@@ -212,10 +211,10 @@ function withoutReader(paths: HomePaths, journal: DataJournal): DataJournal {
  * @throws ShoalError CONFLICT if another migration or swap is open; DISK_FULL
  */
 export function noteSwap(paths: HomePaths, swap: Swap, disk: DiskSync = realDiskSync): void {
-  const { held, migration, swap: open } = readJournal(paths)
+  const { held, migration, swap: open, snapshots } = readJournal(paths)
   if (migration !== null || open !== null)
     throw new ShoalError('CONFLICT', `data/ is being changed already (${(migration ?? open)?.id ?? ''})`)
-  writeDurableSync(paths.dataJournal, formatJournal({ held, migration, swap }), 0o644, disk)
+  writeDurableSync(paths.dataJournal, formatJournal({ held, migration, swap, snapshots }), 0o644, disk)
 }
 
 /** What lies in data/, as far as it is proven; null: nothing yet. */
@@ -223,9 +222,4 @@ export function heldData(paths: HomePaths): Held | null {
   const { held, migration, swap } = readJournal(paths)
   if (migration !== null && isConfirmed(paths, migration)) return migration.to
   return swap !== null && fateOf(paths, swap) === 'proven' ? swap.to : held
-}
-
-/** Bytes that the snapshot takes which this release needs; 0: it reads the data as it is. */
-export function snapshotBytes(paths: HomePaths, release: Held): Promise<number> {
-  return isSame(heldData(paths), release) ? Promise.resolve(0) : treeBytes(paths.data)
 }

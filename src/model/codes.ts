@@ -130,7 +130,16 @@ export const codes = {
   ENGINE_UNSUPPORTED: entry(1, 422, 'The release needs another Node.js; deploy a `shoal` release that brings it.'),
   MIN_FROM: entry(1, 422, 'Go through the version in between that the message names.'),
   OTHER_APP: entry(1, 422, 'The node holds the data of another app; --replace-app says that this is meant.'),
-  DATA_NEWER: entry(1, 422, 'The data was written by a newer version; roll forward, or restore a backup.'),
+  DATA_NEWER: entry(
+    1,
+    422,
+    'The data was written by a newer version: `--data keep` opens it as it is, `--data restore` puts back what lay there before; or roll forward.',
+  ),
+  NO_SNAPSHOT: entry(
+    1,
+    422,
+    'Go back with `--data keep` if the release can read the data, restore a backup (`shoal backup list`), or leave the node out with `rollout skip`.',
+  ),
   BACKUP_DAMAGED: entry(1, 422, 'The backup is not as it was made: `shoal backup verify` names what differs. Restore another one.'),
   NOT_WRITABLE: entry(1, 422, 'Give the node’s user write access to the path in the message.'),
   NO_RESTART_PATH: entry(1, 422, 'Install the service (`shoal service install`), so that the node comes back.'),

@@ -1,6 +1,6 @@
 /** What a preflight looks at: the machine and this node, before anything is fetched. */
 import { access, constants } from 'node:fs/promises'
-import { heldData, snapshotBytes } from '../data/index.ts'
+import { copyBytes, heldData, wayBackTo } from '../data/index.ts'
 import type { Digest, NodeId, Running } from '../model/index.ts'
 import { bytesToCome, type Condition, digestFor, type KnownOrder } from '../rollout/index.ts'
 import { freeBytes, type HomePaths, thisPlatform } from '../slots/index.ts'
@@ -54,14 +54,16 @@ export async function conditionFor(known: KnownOrder, s: ConditionSource): Promi
   const { app, shoal } = s.running()
   const { paths } = s
   const { release } = known
-  const snapshot = release?.kind === 'app' ? await snapshotBytes(paths, release) : 0
-  // What the snapshot will take is not free for the package.
-  const reserveBytes = s.reserveMb() * 2 ** 20 + snapshot
+  const isApp = release?.kind === 'app'
+  const copies = isApp ? await copyBytes(paths, release, known.order.data) : 0
+  // What copies of the data will take is not free for the package.
+  const reserveBytes = s.reserveMb() * 2 ** 20 + copies
   return {
     platform: thisPlatform(),
     nodejs: process.versions.node,
     running: known.order.kind === 'app' ? app : shoal,
     data: heldData(paths),
+    hasSnapshot: isApp && wayBackTo(paths, release)?.snapshot != null,
     freeBytes: await freeFor(known, reserveBytes, s),
     reserveBytes,
     notWritable: await firstNotWritable([paths.instance, paths.packages, paths.slots, paths.data]),

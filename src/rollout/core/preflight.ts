@@ -10,8 +10,10 @@ export interface Condition {
   /** Version of the Node.js that runs the app. */
   readonly nodejs: string
   readonly running: Running | null
-  /** `dataVersion` and name of the app whose data lies in data/; null: no data yet. */
-  readonly data: { readonly name: string; readonly dataVersion: number } | null
+  /** `dataVersion` and name of the app whose data lies in data/, and the older version that may read it too; null: no data yet. */
+  readonly data: { readonly name: string; readonly dataVersion: number; readonly readBy?: number } | null
+  /** What lay in data/ before it was migrated from what the release knows can be put back. */
+  readonly hasSnapshot: boolean
   readonly freeBytes: number
   readonly reserveBytes: number
   /** A path that cannot be written, if any. */
@@ -49,10 +51,7 @@ const checks: readonly Check[] = [
     running?.name === release.name && gt(running.version, release.version) && !order.allowDowngrade
       ? no('DOWNGRADE', `runs ${running.version}, the release is ${release.version}`)
       : null,
-  (_order, release, _ref, now) =>
-    release.kind === 'app' && now.data?.name === release.name && now.data.dataVersion > release.dataVersion
-      ? no('DATA_NEWER', `the data has version ${now.data.dataVersion}, the release knows ${release.dataVersion}`)
-      : null,
+  (order, release, _ref, now) => dataNewer(order, release, now),
   (_order, { minFrom, name }, _ref, { running }) =>
     minFrom !== null && running?.name === name && lt(running.version, minFrom)
       ? no('MIN_FROM', `runs ${running.version}, the release needs at least ${minFrom}`)
@@ -68,6 +67,16 @@ const checks: readonly Check[] = [
     return lacking > 0 ? no('DISK_FULL', `has ${now.freeBytes} bytes free, needs ${needs}: ${lacking} are missing`) : null
   },
 ]
+
+/** Newer data is opened, or older put back, only where the order says which. */
+function dataNewer({ data: how }: Order, release: Release, { data, hasSnapshot }: Condition): Reason | null {
+  if (release.kind !== 'app' || data?.name !== release.name) return null
+  if (data.dataVersion <= release.dataVersion || data.readBy === release.dataVersion) return null
+  const versions = `the data has version ${data.dataVersion}, the release knows ${release.dataVersion}`
+  if (how === null) return no('DATA_NEWER', `${versions}: --data keep opens it as it is, --data restore puts back what lay there before`)
+  if (how === 'restore' && !hasSnapshot) return no('NO_SNAPSHOT', `${versions}, and no data of that version lies on this node`)
+  return null
+}
 
 /** null: go. */
 export function preflight(order: Order, release: Release, now: Condition): Reason | null {

@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { codeOf, ShoalError, systemCodeOf } from '../../../src/model/index.ts'
-import { heldData, snapshotBytes } from '../../../src/data/index.ts'
+import { copyBytes, heldData } from '../../../src/data/index.ts'
 import { withSmallDisk } from '../packages/index.ts'
 import { Died, MortalDisk, noSpace, picture, release, Rig, trialOf } from './rig.ts'
 
@@ -34,7 +34,8 @@ void t.test('a rising data version: snapshot, migration, and either end', async 
     rig.good(v2)
     t.same(heldData(rig.paths), { name: 'till', dataVersion: 2 }, 'the supervisor said so')
     rig.settle()
-    t.same(rig.journal, { schema: 1, held: { name: 'till', dataVersion: 2 }, migration: null })
+    const snapshots = [dirname(rig.backups[0] ?? '')]
+    t.same(rig.journal, { schema: 1, held: { name: 'till', dataVersion: 2 }, migration: null, snapshots })
     await rig.start(v2, null)
     t.equal(rig.db, 'v1 1>2')
     t.equal(rig.backups.length, 1)
@@ -360,7 +361,7 @@ void t.test('places and files that are not as usual', async t => {
       symlinkSync(join(dir, 'data'), rig.paths.data)
       rig.fill()
       const before = picture(rig.paths.data)
-      t.ok((await snapshotBytes(rig.paths, v2)) > 0)
+      t.ok((await copyBytes(rig.paths, v2, null)) > 0)
       await rig.start(v2, trialOf(v2))
       t.equal(rig.db, 'v1 1>2')
       rig.good(v1)
@@ -415,8 +416,8 @@ void t.test('places and files that are not as usual', async t => {
   await t.test('the size of a snapshot counts where the version rises', async t => {
     const rig = await onTrial(t.testdir())
     writeFileSync(join(rig.paths.data, 'big'), Buffer.alloc(1_000_000))
-    t.equal(await snapshotBytes(rig.paths, v1), 0)
-    const bytes = await snapshotBytes(rig.paths, v2)
+    t.equal(await copyBytes(rig.paths, v1, null), 0)
+    const bytes = await copyBytes(rig.paths, v2, null)
     t.ok(bytes >= 1_000_000 && bytes < 1_100_000, `${bytes}`)
   })
 })

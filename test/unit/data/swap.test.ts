@@ -1,7 +1,19 @@
-import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { heldData, listKept, noteSwap, realTreeDisk, snapshotId, stageRestore, type Swap, undoSwap } from '../../../src/data/index.ts'
+import {
+  copyBytes,
+  heldData,
+  listKept,
+  neededFolders,
+  noteSwap,
+  realTreeDisk,
+  snapshotId,
+  stageRestore,
+  type Swap,
+  undoSwap,
+  wayBackTo,
+} from '../../../src/data/index.ts'
 import { parseCurrent, parseNodeId, type SwitchTarget } from '../../../src/model/index.ts'
 import { writeCurrent } from '../../../src/slots/index.ts'
 import { Died, MortalDisk, order, picture, release, Rig, type TestRelease, trialOf } from './rig.ts'
@@ -253,5 +265,73 @@ void t.test('kept data: an older release opens it as it is', { timeout: 250_000 
     t.same(rig.journal.held, { name: 'till', dataVersion: 2 })
     rig.trial(v1, v2, 2)
     await t.rejects(rig.start(v1, trialOf(v1, 2)), { code: 'DATA_NEWER' })
+  })
+})
+
+void t.test('the way back over migrations: which snapshot, whatever the clock said', async t => {
+  const [v3, kiosk] = [release('3', 3), release('5', 1, 'kiosk')]
+  const migrated = async (rig: Rig, to: TestRelease, from: TestRelease): Promise<string> => {
+    const had = readdirSync(rig.paths.backups)
+    rig.trial(to, from)
+    await rig.start(to, trialOf(to))
+    rig.good(to)
+    rig.settle()
+    const made = readdirSync(rig.paths.backups).find(name => !had.includes(name)) ?? ''
+    // Each is older than the one before by its times: the clock was set back.
+    utimesSync(join(rig.paths.backups, made), 0, 1e9 - had.length)
+    return made
+  }
+  const rig = new Rig(t.testdir(), v1, [v2, v3, kiosk]).fill()
+  mkdirSync(rig.paths.backups)
+  await rig.start(v1, null)
+  const idTo = (app: TestRelease): string | null | undefined => wayBackTo(rig.paths, app)?.snapshot?.id
+  t.equal(wayBackTo(rig.paths, v2), null, 'that is no way back')
+  t.equal(wayBackTo(rig.paths, v1), null, 'it reads the data')
+  const first = await migrated(rig, v2, v1)
+  t.equal(idTo(v1), first)
+  t.equal(wayBackTo(rig.paths, kiosk), null, 'another app')
+  t.equal(idTo(release('0', 1, 'till')), first)
+
+  await t.test('the data of then comes back, and is migrated anew', async t => {
+    const back = wayBackTo(rig.paths, v1)
+    const source = (await listKept(rig.paths)).find(k => k.id === back?.snapshot?.id)
+    if (source === undefined) throw new Error('not listed')
+    const into = snapshotId('till', 2, 1, 'swap')
+    await stageRestore({ paths: rig.paths, source, into, self, identity: false, reserveBytes: 0, disk: realTreeDisk })
+    t.ok(await copyBytes(rig.paths, v1, 'restore'))
+    noteSwap(rig.paths, {
+      kind: 'restore',
+      id: into,
+      source: first,
+      order,
+      attempt: 1,
+      to: { name: 'till', dataVersion: 1 },
+      identity: false,
+    })
+    t.ok(neededFolders(rig.paths).has(into), 'open')
+    rig.trial(v1, v2)
+    await rig.start(v1, trialOf(v1))
+    t.equal(rig.db, 'v1')
+    ended(rig, v1, 'confirmed')
+    rig.settle()
+    t.equal(readFileSync(join(rig.paths.backups, into, 'after/till.db'), 'utf8'), 'v1 1>2', 'what the newer release wrote is kept')
+    t.equal(wayBackTo(rig.paths, v1), null)
+    writeFileSync(join(rig.paths.data, 'till.db'), 'v1 sold')
+    const second = await migrated(rig, v2, v1)
+    t.equal(idTo(v1), second, 'not the one before')
+    const third = await migrated(rig, v3, v2)
+    t.equal(idTo(v2), third)
+    t.equal(idTo(v1), second, 'over two migrations')
+    t.same(neededFolders(rig.paths), new Set([third]))
+    rig.trial(v3, v1)
+    t.same(neededFolders(rig.paths), new Set([third, second]), 'v1 is the release before')
+    rig.good(v3)
+    rmSync(join(rig.paths.backups, third), { recursive: true })
+    t.equal(idTo(v2), second, 'an older one yet, which the release migrates')
+    t.ok((await copyBytes(rig.paths, v2, 'restore')) > (await copyBytes(rig.paths, v1, 'restore')))
+    for (const name of readdirSync(rig.paths.backups)) rmSync(join(rig.paths.backups, name), { recursive: true })
+    t.equal(wayBackTo(rig.paths, v1)?.snapshot, null, 'removed')
+    t.equal(await copyBytes(rig.paths, v1, 'restore'), 0)
+    t.ok((await copyBytes(rig.paths, v1, 'keep')) > 0)
   })
 })

@@ -439,6 +439,7 @@ const condition = (over: Partial<Condition> = {}): Condition => ({
   nodejs: '24.21.0',
   running: { name: 'till', version: '1.0.0', digest: v1 },
   data: { name: 'till', dataVersion: 1 },
+  hasSnapshot: false,
   freeBytes: 1e9,
   reserveBytes: 0,
   notWritable: null,
@@ -457,6 +458,8 @@ void t.test('preflight: go, or the reason why not', async t => {
     ['DOWNGRADE', { version: '0.9.0' }, {}],
     ['OTHER_APP', { name: 'kiosk' }, {}],
     ['DATA_NEWER', {}, { data: { name: 'till', dataVersion: 2 } }],
+    ['DATA_NEWER', {}, { data: { name: 'till', dataVersion: 3, readBy: 2 } }],
+    ['NO_SNAPSHOT', {}, { data: { name: 'till', dataVersion: 2 } }, { data: 'restore' }],
     ['MIN_FROM', { minFrom: '1.5.0' }, {}],
     ['NOT_WRITABLE', {}, { notWritable: '/data' }],
     ['DISK_FULL', {}, { freeBytes: 3000 }],
@@ -466,6 +469,11 @@ void t.test('preflight: go, or the reason why not', async t => {
   for (const [want, rel, cond, ord] of refusals) t.equal(preflight(order(ord), { ...r, ...rel }, condition(cond))?.code, want)
   t.equal(preflight(order({ allowDowngrade: true }), release('0.9.0', v2), condition()), null)
   t.equal(preflight(order({ replaceApp: true }), release('1.0.0', v2, { name: 'kiosk' }), condition()), null)
+  const newer = { data: { name: 'till', dataVersion: 2 } }
+  t.equal(preflight(order({ data: 'keep' }), r, condition(newer)), null)
+  t.equal(preflight(order({ data: 'restore' }), r, condition({ ...newer, hasSnapshot: true })), null)
+  t.equal(preflight(order({ data: 'restore' }), r, condition()), null, 'where nothing was migrated there is nothing to restore')
+  t.equal(preflight(order(), r, condition({ data: { name: 'till', dataVersion: 2, readBy: 1 } })), null, 'it reads that data already')
   t.equal(preflight(order({ force: true }), r, condition({ failedBefore: new Set([v2]) })), null)
 })
 
