@@ -38,7 +38,7 @@ export function judge(found: Found, options: JudgeOptions): readonly DiskItem[] 
     ...packageItems(found, o),
     ...found.slots.filter(each => each.isFolder).map(each => slotItem(each, o)),
     ...found.packages.flatMap(each => partItems(each, found, o)),
-    ...found.inbox.map(each => item('transfer', `inbox/${each.name}`, each.bytes, o.underWay.has(each.name) ? ['under-way'] : [])),
+    ...found.inbox.flatMap(each => uploadItems(each, o)),
     ...keptItems(found, o),
     ...otherItems(found, o),
   ]
@@ -111,6 +111,10 @@ function partItems(file: Named, found: Found, o: Judging): readonly DiskItem[] {
   if (digest === null) return [item('litter', id, file.bytes, [])]
   return [item('transfer', id, file.bytes, o.needs === null ? ['unknown'] : (o.needs.packages.get(digest) ?? []), o.names.get(digest))]
 }
+
+/** What somebody put into the inbox by hand is theirs. */
+const uploadItems = ({ name, bytes }: Named, { underWay }: Judging): readonly DiskItem[] =>
+  name.startsWith('upload-') ? [item('transfer', `inbox/${name}`, bytes, underWay.has(name) ? ['under-way'] : [])] : []
 
 function keptItems(found: Found, { kept }: Judging): readonly DiskItem[] {
   const needs = keptNeeds(found.kept, kept)

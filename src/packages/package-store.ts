@@ -36,8 +36,8 @@ export class PackageStore {
   /** Whole packages and their sizes in bytes. */
   readonly #packages = new Map<Digest, number>()
   readonly #parts = new Map<Digest, PartFile>()
-  /** Files of the inbox that are being written. */
-  readonly #uploads = new Set<string>()
+  /** Files of the inbox that are being written, and the announced bytes of each that are still to come. */
+  readonly #uploads = new Map<string, number>()
 
   private constructor(places: StorePlaces) {
     this.#places = places
@@ -96,9 +96,9 @@ export class PackageStore {
   async receive(stream: AsyncIterable<Uint8Array>, options: ReceiveOptions = {}): Promise<Inspected> {
     const name = `${uploadPrefix}${randomUUID()}`
     const temp = join(this.#places.inbox, name)
-    this.#uploads.add(name)
+    this.#uploads.set(name, 0)
     try {
-      const digest = await this.#stream(stream, temp, options)
+      const digest = await this.#stream(stream, name, options)
       if (options.expect !== undefined && options.expect !== digest) {
         throw new ShoalError('DIGEST_MISMATCH', `the upload's sha256 is ${digest}, expected ${options.expect}`)
       }
@@ -113,7 +113,7 @@ export class PackageStore {
 
   /** What is being taken in: parts by their digest, uploads by their file's name. */
   underWay(): ReadonlySet<string> {
-    return new Set([...this.#parts.keys(), ...this.#uploads])
+    return new Set([...this.#parts.keys(), ...this.#uploads.keys()])
   }
 
   /** Gives a verified and fsynced file its place. The blockmap comes first: a zip without one could not be served. */
@@ -177,15 +177,15 @@ export class PackageStore {
     throw new ShoalError('DIGEST_MISMATCH', `package: sha256 is ${found}, the release says ${digest}`)
   }
 
-  /** @throws ShoalError DISK_FULL, with what is missing */
+  /** What other uploads have announced is not free any more. @throws ShoalError DISK_FULL, with what is missing */
   async requireSpace(bytes: number): Promise<void> {
     const free = await freeBytes(this.#places.dir)
-    const lacking = bytes + this.#places.reserveBytes - free
+    const coming = this.#uploads.values().reduce((sum, each) => sum + each, 0)
+    const lacking = bytes + coming + this.#places.reserveBytes - free
     if (lacking <= 0) return
-    throw new ShoalError(
-      'DISK_FULL',
-      `${bytes} bytes and a reserve of ${this.#places.reserveBytes} need ${lacking} bytes more than the ${free} that are free`,
-    )
+    const others = coming === 0 ? '' : `, ${coming} that other uploads announced`
+    const needs = `${bytes} bytes${others} and a reserve of ${this.#places.reserveBytes}`
+    throw new ShoalError('DISK_FULL', `${needs} need ${lacking} bytes more than the ${free} that are free`)
   }
 
   /**
@@ -204,11 +204,12 @@ export class PackageStore {
       throw new ShoalError('DISK_FULL', `${this.#packages.size} packages lie here, at most ${maxHeldPackages} are kept`)
   }
 
-  async #stream(stream: AsyncIterable<Uint8Array>, temp: string, options: ReceiveOptions): Promise<Digest> {
+  async #stream(stream: AsyncIterable<Uint8Array>, name: string, options: ReceiveOptions): Promise<Digest> {
     const { maxBytes = packageLimits.maxBytes, announcedBytes = 0, signal } = options
     if (announcedBytes > maxBytes) throw new ShoalError('TOO_LARGE', `${announcedBytes} bytes, at most ${maxBytes}`)
     await this.requireSpace(announcedBytes)
-    await using file = await open(temp, 'wx', 0o600)
+    this.#uploads.set(name, announcedBytes)
+    await using file = await open(join(this.#places.inbox, name), 'wx', 0o600)
     const hash = createHash('sha256')
     let size = 0
     let checkAt = spaceCheckBytes
@@ -216,6 +217,7 @@ export class PackageStore {
       signal?.throwIfAborted()
       size += chunk.length
       if (size > maxBytes) throw new ShoalError('TOO_LARGE', `more than ${maxBytes} bytes`)
+      this.#uploads.set(name, Math.max(0, announcedBytes - size))
       if (size >= checkAt) {
         await this.requireSpace(0)
         checkAt = size + spaceCheckBytes

@@ -4,14 +4,15 @@ import { type Digest, maxPackageBytes, parseDigest, ShoalError } from '../model/
 import { isAtLeast } from './access.ts'
 import type { Caller } from './callers.ts'
 import type { WebServices } from './services.ts'
+import { steady, type UploadTurns } from './upload-turns.ts'
 
 interface Named {
   readonly digest: Digest
   readonly size: number
 }
 
-/** @throws ShoalError UNAUTHENTICATED, NOT_ALLOWED, UNKNOWN_DIGEST, UNSUPPORTED_TYPE, LENGTH_REQUIRED, TOO_LARGE, DIGEST_MISMATCH, PACKAGE_REJECTED, DISK_FULL */
-export async function takePackage(ctx: Context, s: WebServices, caller: Caller): Promise<unknown> {
+/** @throws ShoalError UNAUTHENTICATED, NOT_ALLOWED, UNKNOWN_DIGEST, UNSUPPORTED_TYPE, LENGTH_REQUIRED, TOO_LARGE, DIGEST_MISMATCH, PACKAGE_REJECTED, DISK_FULL, BUSY, CANCELLED */
+export async function takePackage(ctx: Context, s: WebServices, caller: Caller, turns: UploadTurns): Promise<unknown> {
   const text = ctx.get('x-shoal-digest')
   const digest = text === '' ? null : parseDigest(text)
   const named = digest === null ? null : namedBy(s, digest)
@@ -28,10 +29,14 @@ export async function takePackage(ctx: Context, s: WebServices, caller: Caller):
       'DIGEST_MISMATCH',
       `package ${named.digest}: ${announcedBytes} bytes are announced, the release says ${named.size}`,
     )
+  return turns.run(caller, ctx.request.ip, () => receive(ctx, s, announcedBytes, digest, named !== null))
+}
+
+async function receive(ctx: Context, s: WebServices, announcedBytes: number, digest: Digest | null, isNamed: boolean): Promise<unknown> {
   await s.disk.need(announcedBytes, digest === null ? [] : [digest], true)
   const options = { announcedBytes, ...(digest === null ? {} : { expect: digest }) }
-  const { manifest, digest: got, size } = await s.packages.receive(ctx.req.iterator({ destroyOnReturn: false }), options)
-  if (named !== null) s.holdingsChanged()
+  const { manifest, digest: got, size } = await s.packages.receive(steady(ctx.req.iterator({ destroyOnReturn: false })), options)
+  if (isNamed) s.holdingsChanged()
   ctx.status = 201
   const { kind, name, version, platform } = manifest
   return { digest: got, size, kind, name, version, platform }

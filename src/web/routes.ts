@@ -39,6 +39,7 @@ import type { Sessions } from './sessions/index.ts'
 import type { WebServices } from './services.ts'
 import type { Tokens } from './tokens.ts'
 import { stickRoutes } from './stick.ts'
+import { UploadTurns } from './upload-turns.ts'
 import { Views } from './views.ts'
 
 export interface Accounts {
@@ -144,9 +145,10 @@ const redeemersOf = ({ replica, ca, self }: WebServices): readonly string[] =>
   replica.fleet.members().flatMap(m => ((m.id === self ? ca !== null : m.mayInvite) ? [m.id] : []))
 
 function packageRoutes(s: WebServices): readonly Route[] {
+  const turns = new UploadTurns()
   return [
     { method: 'GET', path: `${v1}packages/:digest`, access: 'viewer', handle: (ctx, param) => sendPackage(ctx, s, param('digest')) },
-    { method: 'POST', path: `${v1}packages`, access: 'bytes', handle: (ctx, _param, caller) => takePackage(ctx, s, caller) },
+    { method: 'POST', path: `${v1}packages`, access: 'bytes', handle: (ctx, _param, caller) => takePackage(ctx, s, caller, turns) },
     {
       method: 'GET',
       path: 'peer/v1/packages/:digest{/:part}',

@@ -1,6 +1,9 @@
 import { once } from 'node:events'
-import { Agent } from 'node:https'
+import { readdirSync } from 'node:fs'
+import type { ClientRequest } from 'node:http'
+import { Agent, request } from 'node:https'
 import { connect as connectTcp, createServer } from 'node:net'
+import { join } from 'node:path'
 import { connect } from 'node:tls'
 import t from 'tap'
 import { WebSocket } from 'ws'
@@ -162,6 +165,37 @@ void t.test('a node asked from outside: who may what, and in which words', { tim
       refused(t, await post('peers', { address: '127.0.0.1:1' }), 'NO_NODE', 'nobody there')
       refused(t, await post('peers', { address: `127.0.0.1:${node.port}` }), 'NO_NODE', 'itself')
     })
+  })
+
+  await t.test('uploads: so many at once, and none that stands still holds a place for ever', async t => {
+    const zip = Buffer.alloc(100_000, 7)
+    const payload = pen.release('7.0.0', zip)
+    t.equal((await post('releases', { envelope: pen.sign('release', payload) }, nobody)).status, 201)
+    const headers = { 'content-type': 'application/zip', 'x-shoal-digest': payload.packages.any.digest, 'content-length': '100000' }
+    const begin = (): ClientRequest => {
+      const req = request({
+        host: '127.0.0.1',
+        port: node.port,
+        path: '/_shoal/api/v1/packages',
+        method: 'POST',
+        headers,
+        agent: false,
+        rejectUnauthorized: false,
+      })
+      req.on('error', () => undefined)
+      req.write(zip.subarray(0, 10))
+      return req
+    }
+    const inbox = (): number => readdirSync(join(node.home, 'instance/inbox')).length
+    const held = [begin(), begin()]
+    await until('two are under way', async () => inbox() === 2)
+    const third = await ask(node, nobody, 'packages', { body: zip, headers })
+    refused(t, third, 'BUSY', 'a stranger’s third from one address')
+    t.match(third.headers['retry-after'], /^[1-9]/)
+    t.equal((await ask(node, token, 'packages', { body: zip, headers })).code, 'NOT_A_ZIP', 'strangers take no place of who is known')
+    for (const req of held) req.destroy()
+    await until('what was cut is gone', async () => inbox() === 0)
+    refused(t, await ask(node, nobody, 'packages', { body: zip, headers }), 'NOT_A_ZIP', 'and its place is free again')
   })
 
   await t.test('lists, methods, and errors of one shape', async t => {

@@ -223,7 +223,9 @@ void t.test('above the limit of packages the longest unused goes; what is fresh 
   t.same(going(found(file(`${stray}.part`)), { underWay: new Set([stray]) }), [])
   t.same(going(found(file(`${digest(50)}.part`))), [], 'a part of what is wanted')
   t.same(going(found(file(`${stray}.blockmap`), file('x.tmp'))), [`packages/${stray}.blockmap`, 'packages/x.tmp'])
-  t.same(going({ ...zips, inbox: [file('upload-1'), file('upload-2')] }, { underWay: new Set(['upload-2']) }), ['inbox/upload-1'])
+  t.same(going({ ...zips, inbox: [file('upload-1'), file('upload-2'), file('somebody’s.zip')] }, { underWay: new Set(['upload-2']) }), [
+    'inbox/upload-1',
+  ])
   const slots = [digest(50), digest(60), '.new-1'].map(name => ({ ...file(name), isFolder: true }))
   t.same(going({ ...found(), slots }), [digest(60), 'slots/.new-1'])
   const past = orders.map(o => ({ ...o, ageMs: 1001 }))

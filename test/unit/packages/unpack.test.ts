@@ -1,7 +1,7 @@
 // Unpacking into slots and the package files of a node, with what goes wrong on the way: cuts, full disks, wrong bytes, kills.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFileSync, existsSync, lstatSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, lstatSync, readdirSync, readFileSync, statfsSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { type Digest, parseBlockmap, parseDigest } from '../../../src/model/index.ts'
@@ -165,6 +165,28 @@ void t.test('uploads that are refused leave nothing', async t => {
     t.strictSame([...readdirSync(join(dir, 'inbox')), ...readdirSync(join(dir, 'packages'))], [], what)
   }
   t.equal(packageLimits.maxBytes, 256 << 20)
+})
+
+void t.test('what one upload has announced the next one does not get', async t => {
+  const dir = t.testdir({})
+  const { bavail, bsize } = statfsSync(dir)
+  const store = await openStore(dir)
+  const half = Math.floor((bavail * bsize) / 2)
+  let go: () => void = () => undefined
+  const gate = new Promise<void>(resolve => (go = resolve))
+  async function* slow(): AsyncGenerator<Uint8Array> {
+    yield Buffer.from('P')
+    await gate
+  }
+  const first = store.receive(slow(), { announcedBytes: half, maxBytes: half })
+  while (readdirSync(join(dir, 'inbox')).length === 0) await new Promise(resolve => setImmediate(resolve))
+  await store.requireSpace(Math.floor(half / 2))
+  await t.rejects(store.requireSpace(half + (200 << 20)), { code: 'DISK_FULL' })
+  go()
+  await t.rejects(first, { code: 'NOT_A_ZIP' })
+  t.equal(store.underWay().size, 0)
+  t.throws(() => store.requireBelow(100, 101), { code: 'DISK_FULL' })
+  store.requireBelow(0, 2 ** 40)
 })
 
 void t.test('what a killed process left is removed at the next start', async t => {
