@@ -5,6 +5,7 @@
  * contents.ts.
  */
 import { inflateRawSync } from 'node:zlib'
+import validRange from 'semver/ranges/valid.js'
 import { type Manifest, messageOf, parseJson, parseManifest, ShoalError } from '../model/index.ts'
 import { maxManifestBytes, packageLimits, type PackageLimits } from './limits.ts'
 import { judgePath, PathBook } from './paths.ts'
@@ -118,6 +119,7 @@ function readCentral(bytes: Buffer, at: number, limit: number): CentralRecord {
   const nameBytes = bytes.readUInt16LE(at + 28)
   if (at + zip.centralBytes + nameBytes > limit) reject('record', `the directory record at ${at} goes beyond the directory`)
   const path = decodeName(bytes.subarray(at + zip.centralBytes, at + zip.centralBytes + nameBytes))
+  judgeVersion(bytes.readUInt16LE(at + 6), path)
   const flags = judgeFlags(bytes.readUInt16LE(at + 8), path)
   const method = judgeMethod(bytes.readUInt16LE(at + 10), path)
   const [crc, compressedSize, size] = [16, 20, 24].map(o => bytes.readUInt32LE(at + o)) as [number, number, number]
@@ -139,6 +141,12 @@ function decodeName(name: Buffer): string {
   const path = name.toString('utf8')
   if (!Buffer.from(path).equals(name)) reject('path-text', `${shown(path)} is not UTF-8`)
   return path
+}
+
+/** What else a reader must know (zip64, encryption, other methods) no package uses; whoever asks for it is not sure what it says. */
+function judgeVersion(version: number, path: string): void {
+  if (!zip.versions.includes(version))
+    reject('version', `${shown(path)} needs version ${version} of the format, allowed are ${zip.versions.join(' and ')}`)
 }
 
 function judgeFlags(flags: number, path: string): number {
@@ -172,6 +180,7 @@ function judgeLocal(bytes: Buffer, central: number, e: CentralRecord, limit: num
   const at = e.offset
   if (at + zip.localBytes + e.nameBytes > limit) reject('layout', `${shown(e.path)}: its record at ${at} is not before the directory`)
   if (bytes.readUInt32LE(at) !== zip.localSignature) reject('record', `${shown(e.path)}: no local record at ${at}`)
+  judgeVersion(bytes.readUInt16LE(at + 4), e.path)
   // Flags to name length stand in the same order in both (APPNOTE 4.3.7, 4.3.12).
   const same = bytes.subarray(at + 6, at + 28).equals(bytes.subarray(central + 8, central + 30))
   const name = bytes.subarray(at + zip.localBytes, at + zip.localBytes + e.nameBytes)
@@ -217,8 +226,15 @@ function readManifest(bytes: Buffer, entry: JudgedEntry | undefined): Manifest {
     const data = bytes.subarray(entry.dataOffset, entry.dataOffset + entry.compressedSize)
     const plain = entry.method === 0 ? data : inflateRawSync(data, { maxOutputLength: Math.max(1, entry.size) })
     const text = new TextDecoder('utf-8', { fatal: true }).decode(plain)
-    return parseManifest(parseJson(text, 'shoal.json'))
+    const manifest = parseManifest(parseJson(text, 'shoal.json'))
+    judgeEngines(manifest)
+    return manifest
   } catch (cause) {
     return reject('manifest', messageOf(cause), cause)
   }
+}
+
+/** A range that nobody can read includes no Node.js: every node would refuse it, one by one. */
+function judgeEngines({ engines: { node } }: Manifest): void {
+  if (node !== undefined && validRange(node) === null) reject('manifest', `engines.node ${shown(node)} is no range of versions`)
 }

@@ -1,6 +1,7 @@
 /** package.json of an app: what of it Shoal reads, and the manifest that comes of it (CONTRACT section 2). */
 import { readFileSync } from 'node:fs'
 import { join, posix } from 'node:path'
+import validRange from 'semver/ranges/valid.js'
 import {
   asInteger,
   asString,
@@ -11,6 +12,7 @@ import {
   parseHandover,
   parseJson,
   parseVersion,
+  quote,
   ShoalError,
   systemCodeOf,
 } from '../model/index.ts'
@@ -84,8 +86,14 @@ function identity(pkg: Fields): Pick<Manifest, 'schema' | 'name' | 'version'> {
 
 function enginesOf(pkg: Fields, target: Target): Manifest['engines'] {
   const engines = field(() => new Fields(pkg.raw('engines') ?? {}, `${pkg.where}.engines`))
-  const node = field(() => engines.maybe('node', (v, w) => asString(v, w, 200), null))
+  const node = field(() => engines.maybe('node', asRange, null))
   return { ...(node === null ? {} : { node }), ...(target.abi === null ? {} : { abi: target.abi }) }
+}
+
+function asRange(value: unknown, where: string): string {
+  const range = asString(value, where, 200)
+  if (validRange(range) === null) throw new ShoalError('BAD_REQUEST', `${where}: ${quote(range)} is no range of versions such as >=24`)
+  return range
 }
 
 function probationOf(shoal: Fields): number | null {

@@ -6,7 +6,8 @@ import { maxPartBytes, maxPathBytes, maxPathParts } from './limits.ts'
 import { reject, shown } from './rules.ts'
 
 const forbidden = /[\u0000-\u001f\u007f-\u009f\\:*?"<>|\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffd]/
-const device = /^(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(?:\.|$)/i
+/** Windows looks at what stands before the first dot, without the spaces at its end. */
+const device = /^(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³]) *(?:\.|$)/i
 const protectedRoot = /^(?:instance|certs)$/i
 
 /** @throws ShoalError PACKAGE_REJECTED */

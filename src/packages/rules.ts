@@ -18,6 +18,7 @@ export type Rule =
   | 'method'
   | 'stored-size'
   | 'time'
+  | 'version'
   | 'made-by'
   | 'file-kind'
   | 'mode'

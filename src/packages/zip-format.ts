@@ -15,6 +15,8 @@ export const fixedTime = 0
 export const fixedDate = 0x0021
 export const utf8Flag = 0x0800
 const version = 20
+/** Versions needed to extract that a file of a package may name: 1.0 is enough for what is stored, 2.0 is what the writer says. */
+export const versions: readonly number[] = [10, version]
 const unix = 3
 
 export type Mode = 0o644 | 0o755

@@ -51,6 +51,9 @@ const refusals: readonly (readonly [what: string, bytes: () => Buffer, rule: str
   ['a device name', () => plain('con'), 'reserved-name'],
   ['a device name with an extension', () => plain('lib/Aux.js'), 'reserved-name'],
   ['COM1 in superscript', () => plain('com¹'), 'reserved-name'],
+  ['a device name with spaces before its extension', () => plain('lib/con  .txt'), 'reserved-name'],
+  ['a device name as a folder', () => plain('nul/x'), 'reserved-name'],
+  ['a folder with a dot at the end', () => plain('b./x'), 'reserved-name'],
   ['a dot at the end', () => plain('b.txt.'), 'reserved-name'],
   ['a space at the end', () => plain('b '), 'reserved-name'],
   // what belongs to the node
@@ -82,6 +85,12 @@ const refusals: readonly (readonly [what: string, bytes: () => Buffer, rule: str
   ['encryption', () => plain('b', { flags: 0x0801 }), 'encrypted'],
   ['an unknown flag', () => plain('b', { flags: 0x0900 }), 'flags'],
   ['bzip2', () => plain('b', { method: 12 }), 'method'],
+  ['a version that nobody has', () => plain('b', { version: 99 }), 'version'],
+  ['the version of zip64', () => plain('b', { version: 45 }), 'version'],
+  ['the version of encryption', () => plain('b', { version: 51, local: { version: 20 } }), 'version'],
+  ['version 0', () => plain('b', { version: 0 }), 'version'],
+  ['another version in the local record', () => plain('b', { local: { version: 63 } }), 'version'],
+  ['a version of another system', () => plain('b', { version: 0x0a14 }), 'version'],
   ['an extra field in the directory', () => plain('b', { extra: Buffer.alloc(4), local: { extra: Buffer.alloc(0) } }), 'extra-field'],
   ['an extra field in both', () => plain('b', { extra: Buffer.alloc(4) }), 'extra-field'],
   ['an extra field in the local record', () => plain('b', { local: { extra: Buffer.alloc(4) } }), 'extra-field'],
@@ -153,6 +162,7 @@ const refusals: readonly (readonly [what: string, bytes: () => Buffer, rule: str
   ['a name with a path', () => buildZip([manifest({ name: '../../x' }), app]), 'manifest'],
   ['the name __proto__', () => buildZip([manifest({ name: '__proto__' }), app]), 'manifest'],
   ['a version with a path', () => buildZip([manifest({ version: '1.0.0/../x' }), app]), 'manifest'],
+  ['engines that nobody can read', () => buildZip([manifest({ engines: { node: 'banana' } }), app]), 'manifest'],
   ['a strange platform', () => buildZip([manifest({ platform: 'x' }), app]), 'manifest'],
   ['an entry point that is missing', () => buildZip([manifest({ entry: 'main.js' }), app]), 'entry'],
   ['an entry point outside', () => buildZip([manifest({ entry: '../app.js' }), app]), 'entry'],
@@ -172,6 +182,10 @@ void t.test('what the contract allows is accepted', async t => {
   t.equal(ruleOf(plain('bin/run', { attributes: attributesOf(0o755) })), 'accepted', 'executable')
   t.equal(ruleOf(plain('b', { flags: 0 })), 'accepted', 'ASCII names need no mark')
   t.equal(ruleOf(plain('node_modules/x/instance/certs/a.pem', {})), 'accepted', 'instance/ deeper down is somebody else’s folder')
+  t.equal(ruleOf(plain('b', { version: 10 })), 'accepted', 'as Info-ZIP marks what is stored')
+  t.equal(ruleOf(plain('lib/console.txt', {})), 'accepted')
+  for (const node of ['', '*', '>=20 <25 || ^18', '24.x - 26'])
+    t.equal(ruleOf(buildZip([manifest({ engines: { node } }), app])), 'accepted', `engines ${node}`)
   t.equal(ruleOf(plain('bü/日本.txt', {})), 'accepted')
   t.equal(ruleOf(plain('inner.zip', { data: withEntries() })), 'accepted', 'a zip in a zip is a file like others')
   const judged = judgePackage(plain('b', { method: 8, data: 'x'.repeat(1000) }))

@@ -212,6 +212,7 @@ void t.test('what is no app is refused, and leaves no file', async t => {
     ['no name', { 'package.json': { ...shop, name: undefined } }, 'NOT_AN_APP'],
     ['a name with a path', { 'package.json': { ...shop, name: '../x' } }, 'NOT_AN_APP'],
     ['no shoal.app', { 'package.json': { ...shop, shoal: {} } }, 'NOT_AN_APP'],
+    ['engines that nobody can read', { 'package.json': { ...shop, engines: { node: 'banana' } }, 'server.js': server }, 'NOT_AN_APP'],
     ['a wrong handover', { 'package.json': { ...shop, shoal: { app: 'server.js', handover: 'later' } } }, 'NOT_AN_APP'],
     ['no version', { 'package.json': { ...shop, version: undefined } }, 'BAD_VERSION'],
     ['version 1.0', { 'package.json': { ...shop, version: '1.0' } }, 'BAD_VERSION'],

@@ -13,6 +13,8 @@ export interface Spec {
   readonly size?: number
   readonly compressedSize?: number
   readonly madeBy?: number
+  /** Version needed to extract. */
+  readonly version?: number
   readonly attributes?: number
   readonly extra?: Buffer
   readonly comment?: Buffer
@@ -50,6 +52,7 @@ interface Whole {
   size: number
   compressedSize: number
   extra: Buffer
+  version: number
 }
 
 function wholeOf(spec: Spec): Whole {
@@ -67,11 +70,12 @@ function wholeOf(spec: Spec): Whole {
     size: spec.size ?? data.length,
     compressedSize: spec.compressedSize ?? raw.length,
     extra: spec.extra ?? Buffer.alloc(0),
+    version: spec.version ?? 20,
   }
 }
 
 function common(record: Buffer, at: number, e: Whole): void {
-  record.writeUInt16LE(20, at)
+  record.writeUInt16LE(e.version, at)
   record.writeUInt16LE(e.flags, at + 2)
   record.writeUInt16LE(e.method, at + 4)
   record.writeUInt16LE(e.time, at + 6)
