@@ -2,15 +2,16 @@
 import { join } from 'node:path'
 import { type HomePaths, removeTree, renameDurable } from '../slots/index.ts'
 import { backupDir } from './backup.ts'
-import { parseId, readJournal } from './journal.ts'
+import { parseId } from './journal.ts'
 import { ShoalError } from '../model/index.ts'
 import { unfinishedPrefix } from './snapshot.ts'
+import { neededFolders } from './way-back.ts'
 
-/** @throws ShoalError CONFLICT while a migration or a restore needs it. What a cut leaves goes at the next start of the app */
+/** @throws ShoalError CONFLICT while a switch or the way back needs it. What a cut leaves goes at the next start of the app */
 export async function forgetKept(paths: HomePaths, text: string): Promise<void> {
   const id = parseId(text, 'backup')
-  const { migration, swap } = readJournal(paths)
-  if (id === migration?.id || id === swap?.id) throw new ShoalError('CONFLICT', `${id} belongs to a switch that is not over`)
+  if (neededFolders(paths).has(id))
+    throw new ShoalError('CONFLICT', `${id} belongs to a switch that is not over, or is the way back over one`)
   const leaving = join(paths.backups, `${unfinishedPrefix}${id}`)
   await removeTree(leaving)
   await renameDurable(backupDir(paths, id), leaving)

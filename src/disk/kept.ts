@@ -12,8 +12,8 @@ export interface KeptRule {
   readonly backups: number
   /** Older ones go, but the newest; null: age does not matter. */
   readonly backupsOlderMs: number | null
-  /** Data version and app of the release before, as they stand in a folder's name; null: there is none. */
-  readonly previous: { readonly app: string; readonly dataVersion: number } | null
+  /** Ids that a switch which is not over, or the way back over the last migration, needs. */
+  readonly wayBack: ReadonlySet<string>
   /** Ids that something reads or writes now. */
   readonly busy: ReadonlySet<string>
   readonly nowMs: number
@@ -22,13 +22,12 @@ export interface KeptRule {
 /** @param list newest first */
 export function keptNeeds(list: readonly Kept[], rule: KeptRule): ReadonlyMap<string, readonly Need[]> {
   const sorts = Map.groupBy(list, sortOf)
-  const wayBack = list.find(k => k.kind === 'snapshot' && k.app === rule.previous?.app && k.dataVersion === rule.previous.dataVersion)
   return new Map(
     list.map(k => {
       const at = sorts.get(sortOf(k))?.indexOf(k) ?? 0
       const needs: Need[] = []
       if (k.isOpen || rule.busy.has(k.id)) needs.push('under-way')
-      if (k === wayBack) needs.push('rollback')
+      if (rule.wayBack.has(k.id)) needs.push('rollback')
       if (k.kind === 'backup' ? staysAsBackup(k, at, rule) : at < rule.snapshots)
         needs.push(k.kind === 'backup' ? 'made-by-people' : 'recent')
       return [k.id, needs]

@@ -3,11 +3,11 @@
  * is needed is judged when all is measured, right before anything goes.
  */
 import { join } from 'node:path'
-import { forgetKept, safeNameOf } from '../data/index.ts'
+import { forgetKept, neededFolders } from '../data/index.ts'
 import { type Config, type Digest, messageOf, parseDigest, parseHoldingsBody, parseJson, parseNodeId, ShoalError } from '../model/index.ts'
 import { testPackage } from '../packages/index.ts'
 import type { Replica } from '../rollout/index.ts'
-import { freeBytes, type HomePaths, readCurrent, readSlotManifest, removeSlot, removeTree, slotDir } from '../slots/index.ts'
+import { freeBytes, type HomePaths, readCurrent, removeSlot, removeTree } from '../slots/index.ts'
 import { type DiskItem, type KindTotal, totalsOf } from './items.ts'
 import { judge, type JudgeOptions } from './judge.ts'
 import { look, lookAtPackages } from './look.ts'
@@ -118,7 +118,7 @@ function rulesOf(o: DiskOptions, wish: PruneWish, { coming }: Scope, busy: Reado
   return {
     use: useOf(o, coming),
     keep: { releases, isAll: wish.all, maxPackageBytes: packagesMb * mib },
-    kept: { snapshots, backups, backupsOlderMs: wish.backupsOlderMs, previous: previousData(o.paths), busy, nowMs: o.nowMs() },
+    kept: { snapshots, backups, backupsOlderMs: wish.backupsOlderMs, wayBack: neededFolders(o.paths), busy, nowMs: o.nowMs() },
     logs: wish.logs,
     underWay: o.underWay(),
   }
@@ -139,17 +139,5 @@ function useOf({ paths, replica }: DiskOptions, coming: readonly Digest[]): Flee
     holders: digest => said.filter(({ digests }) => digests.has(digest)).map(({ id }) => id),
     test: testPackage().ref.digest,
     coming,
-  }
-}
-
-/** What the release before has to have back, as names of folders tell it. */
-function previousData({ home }: HomePaths): { readonly app: string; readonly dataVersion: number } | null {
-  const digest = readCurrent(home)?.previous?.app ?? null
-  if (digest === null) return null
-  try {
-    const { name, dataVersion } = readSlotManifest(slotDir(home, digest))
-    return { app: safeNameOf(name), dataVersion }
-  } catch {
-    return null // Its slot is damaged or gone: no way back leads there.
   }
 }

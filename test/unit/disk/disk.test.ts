@@ -155,7 +155,7 @@ const kept = (over: Partial<Kept>): Kept => ({
 
 void t.test('backups go only if somebody says so, the way back and what is in use never', t => {
   const nowMs = Date.parse('2026-04-01T00:00:00Z')
-  const plain: KeptRule = { snapshots: 1, backups: 0, backupsOlderMs: null, previous: null, busy: new Set(), nowMs }
+  const plain: KeptRule = { snapshots: 1, backups: 0, backupsOlderMs: null, wayBack: new Set(), busy: new Set(), nowMs }
   const needs = (list: readonly Kept[], over: Partial<KeptRule> = {}): readonly unknown[] => [
     ...keptNeeds(list, { ...plain, ...over }).values(),
   ]
@@ -170,7 +170,7 @@ void t.test('backups go only if somebody says so, the way back and what is in us
   t.same(needs(damaged, { backupsOlderMs: 0 }), [['made-by-people'], ['made-by-people']], 'a damaged one pushes no whole one out')
   const snapshots = [3, 2, 1].map(dataVersion => kept({ id: `s${dataVersion}`, kind: 'snapshot', dataVersion }))
   t.same(needs(snapshots), [['recent'], [], []])
-  t.same(needs(snapshots, { previous: { app: 'till', dataVersion: 2 } }), [['recent'], ['rollback'], []])
+  t.same(needs(snapshots, { wayBack: new Set(['s2']) }), [['recent'], ['rollback'], []])
   t.same(needs(snapshots.map(k => ({ ...k, isOpen: k.dataVersion === 1 }))), [['recent'], [], ['under-way']])
   const aside = [
     kept({ id: 'till-1-to-2-x', kind: 'kept' }),
@@ -200,7 +200,7 @@ void t.test('above the limit of packages the longest unused goes; what is fresh 
   const options: JudgeOptions = {
     use: use({ releases, orders }),
     keep: { releases: 3, isAll: false, maxPackageBytes: 0 },
-    kept: { snapshots: 1, backups: 0, backupsOlderMs: null, previous: null, busy: new Set(), nowMs },
+    kept: { snapshots: 1, backups: 0, backupsOlderMs: null, wayBack: new Set(), busy: new Set(), nowMs },
     logs: false,
     underWay: new Set(),
   }
