@@ -108,7 +108,11 @@ export const codes = {
   NOT_AN_APP: entry(1, 422, 'package.json needs name, version and "shoal": { "app": "<entry>" }.'),
   BAD_VERSION: entry(1, 422, 'Versions are semver: 1.2.3.'),
   APP_IMPORT_FAILED: entry(1, 422, 'The release throws while its entry is imported; the message is the app’s own.'),
-  RELEASE_EXISTS: entry(1, 409, 'A release is immutable: raise the version.'),
+  RELEASE_EXISTS: entry(
+    1,
+    409,
+    'A release is immutable, its platforms too: raise the version, and publish the packages of all platforms in one command.',
+  ),
   UNKNOWN_RELEASE: entry(1, 404, 'Publish it first; `shoal releases` shows what is signed.'),
   UNKNOWN_DIGEST: entry(1, 422, 'Publish the release first, then send its package.'),
   DIGEST_MISMATCH: entry(1, 422, 'The bytes are not those that were signed; fetch them again from another source.'),
@@ -125,9 +129,13 @@ export const codes = {
   NO_PACKAGE_FOR_PLATFORM: entry(
     1,
     422,
-    'Pack and publish the release for that platform too, or leave the node out with --select or `rollout skip`.',
+    'A release has all its platforms from the beginning: raise the version, pack it on each platform, and publish the packages in one command. Or leave the node out with --select or `rollout skip`.',
   ),
-  ENGINE_UNSUPPORTED: entry(1, 422, 'The release needs another Node.js; deploy a `shoal` release that brings it.'),
+  ENGINE_UNSUPPORTED: entry(
+    1,
+    422,
+    'The release needs another Node.js: deploy a `shoal` release that brings it, or pack the app with the one that the nodes have.',
+  ),
   MIN_FROM: entry(1, 422, 'Go through the version in between that the message names.'),
   OTHER_APP: entry(1, 422, 'The node holds the data of another app; --replace-app says that this is meant.'),
   DATA_NEWER: entry(

@@ -51,6 +51,8 @@ export interface PackageRef {
   readonly digest: Digest
   readonly size: number
   readonly blockmap: Digest
+  /** NODE_MODULE_VERSION for which its native addons were built; without it they, if there are any, run on each. */
+  readonly abi?: string
 }
 
 export interface Release {
@@ -76,6 +78,7 @@ const asPackages = (value: unknown, where: string): Readonly<Record<string, Pack
       digest: r.get('digest', parseDigest),
       size: r.integer('size', 1, maxPackageBytes),
       blockmap: r.get('blockmap', parseDigest),
+      ...(r.has('abi') ? { abi: r.string('abi', 200) } : {}),
     }
     return [parsePlatform(platform, where), ref] as const
   })

@@ -61,6 +61,7 @@ export async function conditionFor(known: KnownOrder, s: ConditionSource): Promi
   return {
     platform: thisPlatform(),
     nodejs: process.versions.node,
+    abi: process.versions.modules,
     running: known.order.kind === 'app' ? app : shoal,
     data: heldData(paths),
     hasSnapshot: isApp && wayBackTo(paths, release)?.snapshot != null,

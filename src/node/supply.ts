@@ -72,6 +72,8 @@ export class Supply {
   async stage(digest: Digest, signal: AbortSignal): Promise<void> {
     const { home, packages, room, reserveBytes } = this.#o
     await room.make([digest])
-    await unpackPackage(packages.path(digest), slotDir(home, digest), { expect: digest, signal, reserveBytes: reserveBytes() })
+    // Its release may be of a version that does not name the ABI.
+    const options = { expect: digest, signal, reserveBytes: reserveBytes(), abi: process.versions.modules }
+    await unpackPackage(packages.path(digest), slotDir(home, digest), options)
   }
 }

@@ -12,7 +12,8 @@ export interface ReadPackage {
 /** Reads and judges a zip with all that is in it. @throws ShoalError NOT_A_ZIP, PACKAGE_REJECTED */
 export async function readZip(file: string): Promise<ReadPackage> {
   const { manifest, digest, size, blockmapText } = await inspectPackage(file)
-  return { file, manifest, ref: { digest, size, blockmap: sha256Hex(blockmapText) } }
+  const { abi } = manifest.engines
+  return { file, manifest, ref: { digest, size, blockmap: sha256Hex(blockmapText), ...(abi === undefined ? {} : { abi }) } }
 }
 
 const nameOf = (m: Manifest): string => `${m.kind} ${m.name}@${m.version}`

@@ -13,6 +13,7 @@ export type Job =
       readonly into: string
       readonly maxBytes: number
       readonly reserveBytes: number
+      readonly abi: string | null
       readonly isDurable: boolean
     }
 

@@ -63,6 +63,9 @@ function inspect({ data, digest }: { data: Buffer; digest: Digest }, judged: Jud
 
 async function unpack(job: Extract<Job, { t: 'unpack' }>, data: Buffer, judged: JudgedPackage): Promise<Answer> {
   if (judged.unpackedBytes > job.maxBytes) reject('unpacked-size', `${judged.unpackedBytes} bytes unpacked, at most ${job.maxBytes}`)
+  const { abi } = judged.manifest.engines
+  if (job.abi !== null && abi !== undefined && abi !== job.abi)
+    throw new ShoalError('ENGINE_UNSUPPORTED', `the package's native addons were built for ABI ${abi}, this node's Node.js has ${job.abi}`)
   const read = readerOf(data)
   if (lstatSync(job.into, { throwIfNoEntry: false }) !== undefined) {
     compare(job.into, judged, read)

@@ -12,6 +12,8 @@ export interface UnpackOptions {
   readonly signal?: AbortSignal
   /** Bytes that the unpacked files may have together; the limit of packages if none is given. */
   readonly maxBytes?: number
+  /** NODE_MODULE_VERSION of the Node.js that will load it; not asked if none is given. */
+  readonly abi?: string
   /** Bytes of the disk that stay free; none if nothing is said. */
   readonly reserveBytes?: number
   /** false: no fsync, for folders that are thrown away. */
@@ -21,14 +23,14 @@ export interface UnpackOptions {
 /**
  * Judges and unpacks into `intoDir`, which appears whole or not at all; its files are read-only. A slot that is there already and is
  * this package is success. One call at a time for one `intoDir`.
- * @throws ShoalError DIGEST_MISMATCH, NOT_A_ZIP, PACKAGE_REJECTED, DISK_FULL, CONFLICT; nothing is left behind
+ * @throws ShoalError DIGEST_MISMATCH, NOT_A_ZIP, PACKAGE_REJECTED, ENGINE_UNSUPPORTED, DISK_FULL, CONFLICT; nothing is left behind
  */
 export async function unpackPackage(zipFile: string, intoDir: string, options: UnpackOptions): Promise<Manifest> {
   const temp = join(dirname(intoDir), `.${basename(intoDir)}.unpacking`)
   await removeTree(temp) // of a run that was killed
   try {
-    const { expect, signal, maxBytes = packageLimits.maxUnpackedBytes, reserveBytes = 0, isDurable = true } = options
-    const job = { t: 'unpack', file: zipFile, expect, temp, into: intoDir, maxBytes, reserveBytes, isDurable } as const
+    const { expect, signal, maxBytes = packageLimits.maxUnpackedBytes, reserveBytes = 0, abi = null, isDurable = true } = options
+    const job = { t: 'unpack', file: zipFile, expect, temp, into: intoDir, maxBytes, reserveBytes, abi, isDurable } as const
     const answer = await runJob(job, signal)
     if (answer.t !== 'unpacked') throw new TypeError(`the thread answered ${answer.t}`)
     if (answer.isNew) await renameDurable(temp, intoDir)

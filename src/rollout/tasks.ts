@@ -156,7 +156,7 @@ const isAnswer = (task: Task): boolean => task.do === 'preflight' || task.do ===
 const reasonOf = (error: unknown): Reason => ({ code: codeOf(error), message: messageOf(error).slice(0, 1000) })
 
 /** Errors after which nothing else would come of another try. */
-const finalCodes: readonly Code[] = ['PACKAGE_REJECTED', 'NOT_A_ZIP', 'APP_IMPORT_FAILED', 'MIGRATE_FAILED']
+const finalCodes: readonly Code[] = ['PACKAGE_REJECTED', 'NOT_A_ZIP', 'ENGINE_UNSUPPORTED', 'APP_IMPORT_FAILED', 'MIGRATE_FAILED']
 
 const isFinal = (task: Task, error: unknown, failures: number): boolean =>
   (task.do === 'stage' || task.do === 'rehearse') &&

@@ -5,6 +5,7 @@
 import { controlName, envelopeFact, fleetJudge, orderIdOfDigest, rootFact } from '../facts/index.ts'
 import {
   type Control,
+  type Digest,
   type DocumentKind,
   type Envelope,
   type Fact,
@@ -30,7 +31,7 @@ import {
   type Removal,
   ShoalError,
 } from '../model/index.ts'
-import type { RolloutState } from '../rollout/index.ts'
+import type { KnownRelease, RolloutState } from '../rollout/index.ts'
 import { isBuiltOn, readTrustedRoot, requireOneTimeKey, sha256, signingKeys, trustNextRoot, verifyDocument } from '../trust/index.ts'
 import { findNode, findRollout } from './names.ts'
 import type { WebServices } from './services.ts'
@@ -52,10 +53,7 @@ export class Documents {
     const release = parseRelease(payload)
     const held = this.#s.replica.book.releases().find(r => isSame(r.release, release))
     if (held !== undefined && held.document !== digest) {
-      throw new ShoalError(
-        'RELEASE_EXISTS',
-        `${release.kind} ${release.name}@${release.version} is signed already as ${held.document.slice(0, 12)}, this is ${digest.slice(0, 12)}`,
-      )
+      throw new ShoalError('RELEASE_EXISTS', existsText(held, digest, release))
     }
     return { isNew: this.#tell(envelopeFact('release', envelope, digest, 1)), id: digest, release }
   }
@@ -234,3 +232,10 @@ export class Documents {
 
 const isSame = (a: Pick<Release, 'kind' | 'name' | 'version'>, b: Pick<Release, 'kind' | 'name' | 'version'>): boolean =>
   a.kind === b.kind && a.name === b.name && a.version === b.version
+
+const existsText = ({ document, release: held }: KnownRelease, digest: Digest, release: Release): string => {
+  const [has, wants] = [held, release].map(({ packages }) => Object.keys(packages).toSorted().join(', '))
+  const other = has === wants ? '' : ` for ${has ?? ''}, this is for ${wants ?? ''}`
+  const name = `${release.kind} ${release.name}@${release.version}`
+  return `${name} is signed already as ${document.slice(0, 12)}${other}; the new document is ${digest.slice(0, 12)}`
+}

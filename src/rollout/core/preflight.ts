@@ -9,6 +9,8 @@ export interface Condition {
   readonly platform: string
   /** Version of the Node.js that runs the app. */
   readonly nodejs: string
+  /** Its NODE_MODULE_VERSION. */
+  readonly abi: string
   readonly running: Running | null
   /** `dataVersion` and name of the app whose data lies in data/, and the older version that may read it too; null: no data yet. */
   readonly data: { readonly name: string; readonly dataVersion: number; readonly readBy?: number } | null
@@ -33,6 +35,10 @@ export const bytesToCome = (ref: PackageRef): number => ref.size * spacePerPacka
 
 const no = (code: Reason['code'], message: string): Reason => ({ code, message })
 
+/** Native addons that no Node.js but those of one ABI can load. */
+export const otherAbi = (abi: string, own: string): string =>
+  `the package's native addons were built for ABI ${abi}, this node's Node.js has ${own}: pack it with the Node.js that the nodes have`
+
 type Check = (order: Order, release: Release, ref: PackageRef, now: Condition) => Reason | null
 
 const checks: readonly Check[] = [
@@ -41,6 +47,7 @@ const checks: readonly Check[] = [
     engines !== null && !satisfies(now.nodejs, engines, { includePrerelease: true })
       ? no('ENGINE_UNSUPPORTED', `the release needs Node.js ${engines}, this node has ${now.nodejs}`)
       : null,
+  (_order, _release, { abi }, now) => (abi === undefined || abi === now.abi ? null : no('ENGINE_UNSUPPORTED', otherAbi(abi, now.abi))),
   (order, release, ref, now) =>
     now.failedBefore.has(ref.digest) && !order.force ? no('FAILED_BEFORE', `${release.name}@${release.version} failed here before`) : null,
   (order, release, _ref, now) =>

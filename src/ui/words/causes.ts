@@ -26,7 +26,10 @@ const en = {
   INTERRUPTED: ['The machine stopped in the middle.', 'Try again.'],
   DISK_FULL: ['There is not enough space on the disk.', 'Free what is missing, then try again.'],
   ENGINE_UNSUPPORTED: ['The release needs another Node.js.', 'Roll out a Shoal that brings it first.'],
-  NO_PACKAGE_FOR_PLATFORM: ['The release has no package for this platform.', 'Publish one for it, or go on without.'],
+  NO_PACKAGE_FOR_PLATFORM: [
+    'The release has no package for this platform.',
+    'Publish a new version with packages for all platforms, or go on without.',
+  ],
   MIN_FROM: ['The release cannot follow on what runs there.', 'Go through the version in between that the message names.'],
   OTHER_APP: ['The node has the data of another app.', 'Say that this is meant: replace the app.'],
   NOT_WRITABLE: ['The node may not write where it must.', 'Give the node’s user the right to write there.'],
@@ -77,7 +80,10 @@ const de: Readonly<Record<Explained, Cause>> = {
   INTERRUPTED: ['Die Maschine ist mittendrin stehen geblieben.', 'Noch einmal versuchen.'],
   DISK_FULL: ['Auf der Platte ist zu wenig Platz.', 'Freimachen, was fehlt, dann noch einmal versuchen.'],
   ENGINE_UNSUPPORTED: ['Das Release braucht ein anderes Node.js.', 'Zuerst ein Shoal ausrollen, das es mitbringt.'],
-  NO_PACKAGE_FOR_PLATFORM: ['Das Release hat kein Paket für diese Plattform.', 'Eines veröffentlichen oder ohne sie weitergehen.'],
+  NO_PACKAGE_FOR_PLATFORM: [
+    'Das Release hat kein Paket für diese Plattform.',
+    'Eine neue Version mit Paketen für alle Plattformen veröffentlichen oder ohne sie weitergehen.',
+  ],
   MIN_FROM: ['Das Release kann nicht auf das folgen, was dort läuft.', 'Über die Version dazwischen gehen, die die Meldung nennt.'],
   OTHER_APP: ['Der Knoten hat die Daten einer anderen App.', 'Sagen, dass es so gemeint ist: App ersetzen.'],
   NOT_WRITABLE: ['Der Knoten darf nicht schreiben, wo er muss.', 'Dem Benutzer des Knotens das Schreiben dort erlauben.'],

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { inflateRawSync } from 'node:zlib'
 import t from 'tap'
-import { type Blockmap, parseBlockmap } from '../../../src/model/index.ts'
+import { type Blockmap, parseBlockmap, parseFleetId, parseRelease } from '../../../src/model/index.ts'
 import {
   blockmapOf,
   formatBlockmap,
@@ -15,6 +15,8 @@ import {
   judgePackage,
   pack,
   PackageStore,
+  readZip,
+  releaseOf,
   sha256Hex,
   testPackage,
   unpackPackage,
@@ -152,6 +154,8 @@ void t.test('native addons bind a package to a machine, prebuilt ones for all do
   const here = { platform: /^[a-z0-9]+-[a-z0-9]+$/, engines: { abi: process.versions.modules } }
   t.match((await pack(dir, { out, importCheck: false })).manifest, here)
   t.match((await pack(dir, { out, platform: 'win32-x64' })).manifest, { platform: 'win32-x64', engines: { abi: process.versions.modules } })
+  const release = releaseOf([await readZip(out)], parseFleetId('f'.repeat(52)), '')
+  t.equal(parseRelease(JSON.parse(JSON.stringify(release))).packages['win32-x64']?.abi, process.versions.modules, 'the release says it too')
 })
 
 void t.test('large files are cut in pieces: a small edit changes little of the zip', async t => {

@@ -1,13 +1,24 @@
 // Unpacking into slots and the package files of a node, with what goes wrong on the way: cuts, full disks, wrong bytes, kills.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFileSync, existsSync, lstatSync, readdirSync, readFileSync, statfsSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statfsSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { type Digest, parseBlockmap, parseDigest } from '../../../src/model/index.ts'
 import { packageLimits, PackageStore, sha256Hex, unpackPackage } from '../../../src/packages/index.ts'
 import { withSmallDisk } from './small-disk.ts'
-import { attributesOf, type Spec, withEntries } from './zip-builder.ts'
+import { app, attributesOf, buildZip, manifest, type Spec, withEntries } from './zip-builder.ts'
 
 const bigFiles: readonly Spec[] = Array.from({ length: 40 }, (_, n) => ({
   path: `b${String(n).padStart(2, '0')}`,
@@ -58,6 +69,11 @@ void t.test('what must not be unpacked leaves nothing', async t => {
   nothingLeft('another digest')
   await t.rejects(unpackPackage(file, into, { expect: digest, maxBytes: 1000 }), { code: 'PACKAGE_REJECTED' })
   nothingLeft('too large')
+  await t.rejects(unpackPackage(file, into, { expect: digest, reserveBytes: 2 ** 50 }), { code: 'DISK_FULL' })
+  nothingLeft('no room beside the reserve')
+  mkdirSync(join(dir, 'native'))
+  const native = put(join(dir, 'native'), buildZip([manifest({ engines: { abi: '127' } }), app]))
+  await t.rejects(unpackPackage(native.file, into, { expect: native.digest, abi: '137' }), { code: 'ENGINE_UNSUPPORTED' })
   await t.rejects(unpackPackage(file, into, { expect: digest, signal: AbortSignal.abort(new Error('enough')) }), { message: 'enough' })
   nothingLeft('stopped before')
   const stop = new AbortController()

@@ -437,6 +437,7 @@ void t.test('plans', async t => {
 const condition = (over: Partial<Condition> = {}): Condition => ({
   platform: 'linux-x64',
   nodejs: '24.21.0',
+  abi: '137',
   running: { name: 'till', version: '1.0.0', digest: v1 },
   data: { name: 'till', dataVersion: 1 },
   hasSnapshot: false,
@@ -455,6 +456,7 @@ void t.test('preflight: go, or the reason why not', async t => {
   const refusals: [string, Partial<Release>, Partial<Condition>, Partial<Order>?][] = [
     ['NO_PACKAGE_FOR_PLATFORM', { packages: { 'win32-x64': r.packages['any']! } }, {}],
     ['ENGINE_UNSUPPORTED', { engines: '>=99' }, {}],
+    ['ENGINE_UNSUPPORTED', { packages: { any: { ...r.packages['any']!, abi: '127' } } }, {}],
     ['DOWNGRADE', { version: '0.9.0' }, {}],
     ['OTHER_APP', { name: 'kiosk' }, {}],
     ['DATA_NEWER', {}, { data: { name: 'till', dataVersion: 2 } }],
@@ -467,6 +469,11 @@ void t.test('preflight: go, or the reason why not', async t => {
     ['NO_RESTART_PATH', { kind: 'shoal' }, { hasRestartPath: false }],
   ]
   for (const [want, rel, cond, ord] of refusals) t.equal(preflight(order(ord), { ...r, ...rel }, condition(cond))?.code, want)
+  t.equal(
+    preflight(order(), { ...r, packages: { any: { ...r.packages['any']!, abi: '137' } } }, condition()),
+    null,
+    'addons for this Node.js',
+  )
   t.equal(preflight(order({ allowDowngrade: true }), release('0.9.0', v2), condition()), null)
   t.equal(preflight(order({ replaceApp: true }), release('1.0.0', v2, { name: 'kiosk' }), condition()), null)
   const newer = { data: { name: 'till', dataVersion: 2 } }
