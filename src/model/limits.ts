@@ -2,6 +2,8 @@
 
 /** Port of a node that was told none. */
 export const defaultPort = 8443
+/** Lists and objects in one another, in any JSON from outside. */
+export const maxJsonDepth = 64
 /** Characters of one fact's body. Members carry whole envelopes; everything else is far smaller. */
 export const maxFactBody = 16_384
 /** Characters of a root: some 500 people, or 200 with many who were removed; escaped in a frame it stays below the 256 KiB of one. */

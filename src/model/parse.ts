@@ -3,19 +3,47 @@
  * both values in its error, and has a limit of size.
  */
 import { quote, ShoalError } from './errors.ts'
+import { maxJsonDepth } from './limits.ts'
 
 const bad = (where: string, want: string, got: unknown): ShoalError => {
   return new ShoalError('BAD_REQUEST', `${where}: expected ${want}, got ${quote(got)}`)
 }
 
-/** JSON text to `unknown`; a syntax error becomes a ShoalError that names the place. */
+/** JSON text to `unknown`; a syntax error becomes a ShoalError that names the place. @throws ShoalError BAD_REQUEST, TOO_LARGE */
 export function parseJson(text: string, where: string, maxLength = 1 << 22): unknown {
   if (text.length > maxLength) throw new ShoalError('TOO_LARGE', `${where}: ${text.length} characters, at most ${maxLength}`)
+  if (isNestedDeeper(text, maxJsonDepth)) throw new ShoalError('BAD_REQUEST', `${where}: nested more than ${maxJsonDepth} times`)
   try {
     return JSON.parse(text) as unknown
   } catch (cause) {
     throw new ShoalError('BAD_REQUEST', `${where}: no JSON`, { cause })
   }
+}
+
+/** Reading goes deeper than writing can: what is nested without end could be taken, and then neither stored nor shown. */
+function isNestedDeeper(text: string, max: number): boolean {
+  let depth = 0
+  for (let at = text.search(opening); at !== -1 && at < text.length; at++) {
+    const c = text.charCodeAt(at)
+    if (c === quotes) at = endOfString(text, at)
+    else if (c === 0x5b || c === 0x7b) depth++
+    else if (c === 0x5d || c === 0x7d) depth--
+    if (depth > max) return true
+  }
+  return false
+}
+
+const opening = /[[{]/
+const [quotes, backslash] = [0x22, 0x5c]
+
+/** Where the string ends that begins there; the end of the text if it does not. */
+function endOfString(text: string, start: number): number {
+  for (let end = text.indexOf('"', start + 1); end !== -1; end = text.indexOf('"', end + 1)) {
+    let escapes = 0
+    while (text.charCodeAt(end - 1 - escapes) === backslash) escapes++
+    if (escapes % 2 === 0) return end
+  }
+  return text.length
 }
 
 export function asString(value: unknown, where: string, maxLength = 4096): string {

@@ -8,7 +8,7 @@ const unitMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as con
 /** A duration's text to milliseconds. */
 export function parseDurationMs(text: unknown, where = 'duration'): number {
   const match = typeof text === 'string' ? /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)$/.exec(text) : null
-  if (match === null) throw new ShoalError('BAD_REQUEST', `${where}: ${JSON.stringify(text)} is no duration such as 30s, 10m, 2h or 7d`)
+  if (match === null) throw new ShoalError('BAD_REQUEST', `${where}: ${quote(text)} is no duration such as 30s, 10m, 2h or 7d`)
   return Math.round(Number(match[1]) * unitMs[match[2] as keyof typeof unitMs])
 }
 
@@ -21,7 +21,7 @@ export interface Address {
 export function parseAddress(value: unknown, where = 'address'): Address {
   const match = typeof value === 'string' ? /^(?:\[([0-9a-fA-F:.%]{2,64})\]|([A-Za-z0-9._-]{1,253})):(\d{1,5})$/.exec(value) : null
   const port = Number(match?.[3])
-  if (match === null || port > 65_535) throw new ShoalError('BAD_REQUEST', `${where}: ${JSON.stringify(value)} is no HOST:PORT`)
+  if (match === null || port > 65_535) throw new ShoalError('BAD_REQUEST', `${where}: ${quote(value)} is no HOST:PORT`)
   return { host: match[1] ?? match[2] ?? '', port }
 }
 
@@ -32,7 +32,7 @@ export const isPlatform = (text: string): boolean => /^[a-z0-9]{3,12}-[a-z0-9_]{
 
 export function parsePlatform(value: unknown, where = 'platform'): string {
   if (typeof value !== 'string' || (value !== 'any' && !isPlatform(value))) {
-    throw new ShoalError('BAD_REQUEST', `${where}: ${JSON.stringify(value)} is no platform such as linux-x64, or any`)
+    throw new ShoalError('BAD_REQUEST', `${where}: ${quote(value)} is no platform such as linux-x64, or any`)
   }
   return value
 }
@@ -46,7 +46,7 @@ export function parseVersion(value: unknown, where = 'version'): string {
     parseSemver(value)?.raw !== value ||
     value.startsWith('v')
   ) {
-    throw new ShoalError('BAD_VERSION', `${where}: ${JSON.stringify(value)} is no semver version such as 1.2.3`)
+    throw new ShoalError('BAD_VERSION', `${where}: ${quote(value)} is no semver version such as 1.2.3`)
   }
   return value
 }

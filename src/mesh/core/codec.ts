@@ -12,6 +12,7 @@ import {
   parseJson,
   parseNodeId,
   parseOrderId,
+  quote,
   ShoalError,
 } from '../../model/index.ts'
 import type { Frame, Hello } from './frames.ts'
@@ -25,10 +26,7 @@ const asMatch =
   (pattern: RegExp, what: string) =>
   (value: unknown, where: string): string => {
     if (typeof value === 'string' && pattern.test(value)) return value
-    throw new ShoalError(
-      'BAD_REQUEST',
-      `${where}: ${(JSON.stringify(value) as string | undefined)?.slice(0, 40) ?? 'nothing'} is no ${what}`,
-    )
+    throw new ShoalError('BAD_REQUEST', `${where}: ${quote(value)} is no ${what}`)
   }
 
 const asId = asMatch(id16, '16 hex digits')

@@ -66,6 +66,8 @@ void t.test('what is no frame is refused', async t => {
     'a fact with a long body': JSON.stringify({ t: 'facts', facts: [fact({ body: 'x'.repeat(16_385) })] }),
     'a fact without an owner': JSON.stringify({ t: 'facts', facts: [{ ...fact(), owner: undefined }] }),
     'a root that is a number': '{"t":"root","root":1}',
+    'lists in lists without end': `{"t":"root","root":${'['.repeat(20_000)}${']'.repeat(20_000)}}`,
+    'the same where nobody looks': `{"t":"ack","x":${'{"a":'.repeat(100)}1${'}'.repeat(100)}}`,
   }
   for (const [name, text] of Object.entries(bad)) t.throws(() => parseFrame(text), { code: 'BAD_REQUEST' }, name)
   t.throws(() => parseFrame(`{"t":"ack","x":"${'x'.repeat(maxFrameBytes)}"}`), { code: 'TOO_LARGE' })
@@ -74,5 +76,6 @@ void t.test('what is no frame is refused', async t => {
     { code: 'BAD_REQUEST' },
     'too many ids',
   )
+  t.same(parseFrame(`{"t":"ack","x":"\\\\\\"${'['.repeat(100)}"}`), { t: 'ack' }, 'brackets in a text are no lists')
   t.match(hashFact(fact()).id, /^[0-9a-f]{16}$/)
 })
