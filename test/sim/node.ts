@@ -3,7 +3,7 @@ import { type FactHash, hashFact, type Judge, Registers } from '../../src/facts/
 import { bytesOfFrame, type Directory, type Effect, MeshCore, type MeshEvent } from '../../src/mesh/core/index.ts'
 import { type Digest, type Fact, type FleetId, factKey, type NodeId, type OrderId } from '../../src/model/index.ts'
 import type { MakeProgram, Program } from './program.ts'
-import type { Random } from './random.ts'
+import type { Random } from '../helpers/random.ts'
 import { SimStore } from './store.ts'
 import { type End, frameOverheadBytes, type Wire } from './wire.ts'
 import type { World } from './world.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Random } from './random.ts'
+import { Random } from '../helpers/random.ts'
 import { EventHeap, type Timed } from './heap.ts'
 import { newRun, type Run } from './measure.ts'
 import { rolloutPart } from './rollout.ts'

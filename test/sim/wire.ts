@@ -3,7 +3,7 @@
  * delivers it when it heals, as TCP does, unless one side gave up meanwhile. Either direction can stand still alone.
  */
 import type { Frame } from '../../src/mesh/core/index.ts'
-import type { Random } from './random.ts'
+import type { Random } from '../helpers/random.ts'
 import type { SimNode } from './node.ts'
 
 /** What travels: a frame, a ping, a pong, or the end with its code. */

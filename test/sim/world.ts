@@ -8,7 +8,7 @@ import type { Fact, NodeId } from '../../src/model/index.ts'
 import { EventHeap, type Timed } from './heap.ts'
 import { simJudge, SimNode, simNodeId } from './node.ts'
 import { type MakeProgram, Presence } from './program.ts'
-import { Random } from './random.ts'
+import { Random } from '../helpers/random.ts'
 import { arrivalOf, type End, frameOverheadBytes, type Parcel, type Wire } from './wire.ts'
 
 export interface WorldSettings {

@@ -5,7 +5,7 @@ import AdmZip from 'adm-zip'
 import t from 'tap'
 import { codeOf, messageOf } from '../../../src/model/index.ts'
 import { inspectPackage, judgeContents, judgePackage, packageLimits, sha256Hex, unpackPackage } from '../../../src/packages/index.ts'
-import { app, attributesOf, buildZip, type Ending, manifest, manifestText, type Spec, withEntries } from './zip-builder.ts'
+import { app, attributesOf, buildZip, type Ending, manifest, manifestText, type Spec, withEntries } from '../../helpers/zip-builder.ts'
 
 const judge = (bytes: Buffer): void => judgeContents(bytes, judgePackage(bytes))
 

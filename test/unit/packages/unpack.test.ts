@@ -18,7 +18,7 @@ import t from 'tap'
 import { type Digest, parseBlockmap, parseDigest } from '../../../src/model/index.ts'
 import { packageLimits, PackageStore, sha256Hex, unpackPackage } from '../../../src/packages/index.ts'
 import { withSmallDisk } from './small-disk.ts'
-import { app, attributesOf, buildZip, manifest, type Spec, withEntries } from './zip-builder.ts'
+import { app, attributesOf, buildZip, manifest, type Spec, withEntries } from '../../helpers/zip-builder.ts'
 
 const bigFiles: readonly Spec[] = Array.from({ length: 40 }, (_, n) => ({
   path: `b${String(n).padStart(2, '0')}`,
