@@ -17,7 +17,7 @@ import {
 } from '../model/index.ts'
 import { type HomePaths, homePaths, keepCopy, thisPlatform, writeDurable } from '../slots/index.ts'
 import { type KeyAndCertificate, type NodeKey, nodeOfCertificate, readNodeKey, sha256 } from '../trust/index.ts'
-import { X509Certificate } from 'node:crypto'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { keptWebCertificate } from './web-certificate.ts'
 
 export interface Home {
@@ -39,18 +39,43 @@ const read = (path: string): string => {
   }
 }
 
+/** Without it no worker of any slot can be this node. @throws ShoalError HOME_DAMAGED that names the file */
+function readAs<T>(path: string, parse: (text: string) => T): T {
+  const text = read(path)
+  try {
+    return parse(text)
+  } catch (cause) {
+    const cure = 'put it back from a backup, or run `shoal reset-identity` and join again; data is kept'
+    throw new ShoalError('HOME_DAMAGED', `${path}: is damaged (${messageOf(cause)}): ${cure}`, { cause })
+  }
+}
+
+/** The user's own certificate; null: there is none, or one that is half written or of another key, which must not keep the node from its work. */
+function ownWebCertificate({ webPem, webKey }: HomePaths): KeyAndCertificate | null {
+  if (!existsSync(webPem)) return null
+  try {
+    const [cert, key] = [read(webPem), read(webKey)]
+    if (new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) return { cert, key }
+    throw new ShoalError('HOME_DAMAGED', `${webKey}: is not the key of ${webPem}`)
+  } catch (error) {
+    process.emitWarning(`the web certificate is not used: ${messageOf(error)}; see \`shoal doctor\``)
+    return null
+  }
+}
+
 /** @throws ShoalError HOME_DAMAGED */
 export function readHome(home: string, hosts: readonly string[]): Home {
   const paths = homePaths(home)
-  const key = readNodeKey(read(paths.nodeKey))
+  const key = readAs(paths.nodeKey, readNodeKey)
   const certPem = read(paths.nodePem)
   const caPem = read(paths.caPem)
-  const cert = new X509Certificate(certPem)
+  const cert = readAs(paths.nodePem, pem => new X509Certificate(pem))
+  readAs(paths.caPem, pem => new X509Certificate(pem))
   const fleet = parseFleetId(/^DNS:[a-z2-7]{52}\.([a-z2-7]{52})\.shoal$/.exec(cert.subjectAltName ?? '')?.[1], `${paths.nodePem}: fleet`)
   if (nodeOfCertificate(cert.raw, fleet) !== key.id)
     throw new ShoalError('HOME_DAMAGED', `${paths.nodePem} is not of the key in ${paths.nodeKey}`)
   const ca = existsSync(paths.caKey) ? { key: read(paths.caKey), cert: caPem } : null
-  const web = existsSync(paths.webPem) ? { cert: read(paths.webPem), key: read(paths.webKey) } : keptWebCertificate(paths.webMade, hosts)
+  const web = ownWebCertificate(paths) ?? keptWebCertificate(paths.webMade, hosts)
   return { paths, key, fleet, certPem, caPem, ca, web }
 }
 

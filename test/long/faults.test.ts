@@ -236,6 +236,10 @@ void t.test('every other small file of a home, cut or gone', { timeout: 280_000 
     t.equal(await meet(node), `app ${version}`)
   }
   await node.kill()
+  for (const name of ['web.pem', 'web.key']) writeFileSync(join(node.home, 'certs', name), 'half wri', { mode: 0o600 })
+  await node.start()
+  t.equal(await meet(node), `app ${version}`, 'a web certificate that is none is left aside')
+  await node.kill()
   truncateSync(join(node.home, 'certs/node.key'), 40)
   await must(node.cli(['reset-identity', '--yes', '--json']))
   const founded = await node.cli(['init', '--listen', '127.0.0.1:0', '--operator', 'anna', '--json'])
