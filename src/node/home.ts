@@ -106,20 +106,39 @@ export class Settings {
 
   /** One change after the other, each of what the file says now: somebody may have edited it. @throws ShoalError HOME_DAMAGED, DISK_FULL */
   change(edit: (config: Config) => Config): Promise<void> {
-    const done = this.#last.then(() => this.#change(edit))
+    return this.#inTurn(() => this.#change(edit))
+  }
+
+  /** For the next start: the running node goes on as it is. @throws ShoalError HOME_DAMAGED, DISK_FULL, and what `edit` throws */
+  write(edit: (config: Config) => Config): Promise<void> {
+    return this.#inTurn(() => this.#write(edit))
+  }
+
+  /** What config.json says now. @throws ShoalError HOME_DAMAGED, BAD_REQUEST */
+  file(): Config {
+    const path = this.#paths.config
+    return parseConfig(parseJson(read(path), path))
+  }
+
+  #inTurn(act: () => Promise<void>): Promise<void> {
+    const done = this.#last.then(act)
     this.#last = done.catch(() => undefined)
     return done
   }
 
   async #change(edit: (config: Config) => Config): Promise<void> {
+    await this.#write(edit)
+    // What somebody wrote into the file meanwhile counts from the next start on.
+    this.#config = parseConfig(edit(this.#config), this.#paths.config)
+  }
+
+  async #write(edit: (config: Config) => Config): Promise<void> {
     const path = this.#paths.config
-    const before = parseConfig(parseJson(read(path), path))
+    const before = this.file()
     const next = parseConfig(edit(before), path)
-    if (formatConfig(next) !== formatConfig(before)) {
-      await writeDurable(path, formatConfig(next))
-      keepCopy(this.#paths, formatConfig(next))
-    }
-    this.#config = next
+    if (formatConfig(next) === formatConfig(before)) return
+    await writeDurable(path, formatConfig(next))
+    keepCopy(this.#paths, formatConfig(next))
   }
 }
 

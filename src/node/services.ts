@@ -71,6 +71,11 @@ export function webServices(
     pin: peer => changeConfig(config => ({ ...config, peers: [...config.peers.filter(p => p.id !== peer.id), peer] })),
     unpin: id => changeConfig(config => ({ ...config, peers: config.peers.filter(p => p.id !== id) })),
     rename: name => changeConfig(config => ({ ...config, name })),
+    configFile: () => settings.file(),
+    writeConfig: async edit => {
+      await settings.write(edit)
+      runtime.configChanged()
+    },
     ...lifecycle,
     backups: runtime.data,
     disk: runtime.room,

@@ -2,6 +2,7 @@
 import type { ComponentChildren, JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
 import { logOut, session } from './api/http.ts'
+import { Later, loadMore } from './later.tsx'
 import { link } from './live/stream.ts'
 import { isOutdated } from './live/version.ts'
 import { Icon, Logo } from './parts/icon.tsx'
@@ -9,10 +10,8 @@ import { Languages } from './parts/languages.tsx'
 import { linkTo, route } from './route.ts'
 import type { Screen } from './screen.ts'
 import { Fleet } from './screens/fleet.tsx'
-import { Log } from './screens/log.tsx'
 import { LogIn } from './screens/login.tsx'
 import { NodePage } from './screens/node.tsx'
-import { People } from './screens/people.tsx'
 import { Release } from './screens/release.tsx'
 import { Releases } from './screens/releases.tsx'
 import { Rollout } from './screens/rollout.tsx'
@@ -69,6 +68,9 @@ const Account = (): JSX.Element | null => {
   )
 }
 
+/** ms after which the first screen stands, and the second script is fetched. */
+const restMs = 600
+
 const toContent = (): void => document.getElementById('content')?.focus()
 
 const Frame = ({ children }: { readonly children: ComponentChildren }): JSX.Element => (
@@ -107,9 +109,9 @@ const Shown = (): JSX.Element => {
     case 'releases':
       return id === '' ? <Releases /> : <Release key={id} id={id} />
     case 'people':
-      return <People />
+      return <Later of={more => <more.People />} />
     case 'log':
-      return <Log />
+      return <Later of={more => <more.Log />} />
     case 'nodes':
       return id === '' ? <Fleet /> : <NodePage key={id} id={id} />
     case 'fleet':
@@ -121,6 +123,11 @@ export const App = (): JSX.Element | null => {
   useEffect(() => {
     document.documentElement.lang = language.value
   }, [language.value])
+  useEffect(() => {
+    if (session.value == null) return
+    const timer = setTimeout(loadMore, restMs)
+    return () => clearTimeout(timer)
+  }, [session.value])
   if (session.value === undefined) return null
   if (session.value === null) return <LogIn />
   return (

@@ -1,6 +1,6 @@
 /**
- * How the dashboard is built: one script, one style sheet, nothing inlined and no polyfill, because the page's content security policy allows
- * files of its own origin only. One script also means that no part is missing when its node changes to another version.
+ * How the dashboard is built: one script for the first screens, a second that is fetched when they stand (later.tsx), one style sheet, nothing
+ * inlined and no polyfill, because the page's content security policy allows files of its own origin only.
  */
 import { defineConfig } from 'vite'
 
@@ -13,7 +13,7 @@ export default defineConfig({
     target: 'es2023',
     outDir: '../../dist/ui',
     emptyOutDir: true,
-    modulePreload: { polyfill: false },
+    modulePreload: false,
     assetsInlineLimit: 0,
     cssCodeSplit: false,
   },

@@ -72,6 +72,12 @@ export const about: Readonly<Record<string, About>> = {
   'POST api/v1/backups/:id/restore': { what: 'Restores data and settings by a switch.', answer: 'Made', status: 202, body: 'Any' },
   'GET api/v1/disk': { what: 'What lies on the node’s disk, thing by thing, and why.', answer: 'Disk' },
   'POST api/v1/disk/prune': { what: 'Removes what nothing needs; `dryRun`: only says what.', answer: 'Pruned', body: 'PruneBody' },
+  'GET api/v1/config': { what: 'config.json of this node; `restart`: it says otherwise than the node goes by.', answer: 'ConfigFile' },
+  'POST api/v1/config': {
+    what: 'Another config.json in place of `before`; the node takes it at its next start.',
+    answer: 'ConfigFile',
+    body: 'ConfigChange',
+  },
   'GET api/v1/packages/:digest': { what: 'The zip, with Range.', answer: null },
   'POST api/v1/packages': { what: 'A zip comes in, streamed.', answer: 'Package', status: 201 },
   'POST api/v1/releases': { what: 'A release, signed or to be signed.', answer: 'MadeRelease', status: 201, body: 'ReleaseBody' },

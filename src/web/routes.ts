@@ -15,6 +15,7 @@ import type { Access } from './access.ts'
 import { Acts } from './acts.ts'
 import { backupRoutes } from './backups.ts'
 import { readJson } from './body.ts'
+import { configRoutes } from './config-routes.ts'
 import { dashboardRoutes } from './dashboard-routes.ts'
 import { diskRoutes } from './disk.ts'
 import { Documents } from './documents.ts'
@@ -68,6 +69,7 @@ export function routesOf(s: WebServices, { sessions, tokens, http }: Accounts): 
     ...signedRoutes(s, views, sessions),
     ...homeRoutes(s, views),
     ...backupRoutes(s),
+    ...configRoutes(s),
     ...diskRoutes(s),
   ]
   const document = (): unknown => openApiOf(routes, s.running().shoal.version)

@@ -198,6 +198,8 @@ export const schemas = {
   TokenBody: object({ name: text, 'expiresMs?': integer }),
   Named: object({ name: text }),
   Address: object({ address: text }),
+  ConfigFile: object({ id: nodeId, config: { type: 'object' }, restart: flag }),
+  ConfigChange: object({ before: { type: 'object' }, config: { type: 'object' } }),
   Any: { type: 'object' },
 } as const satisfies Record<string, Schema>
 

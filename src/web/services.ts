@@ -137,6 +137,9 @@ export interface WebServices {
   readonly pin: (peer: { readonly id: NodeId; readonly address: string }) => Promise<void>
   readonly unpin: (id: NodeId) => Promise<void>
   readonly rename: (name: string) => Promise<void>
+  /** config.json as it is written now; the node goes by `config` until its next start. */
+  readonly configFile: () => Config
+  readonly writeConfig: (edit: (config: Config) => Config) => Promise<void>
   readonly stop: () => void
   readonly restart: () => void
   readonly leave: () => Promise<void>

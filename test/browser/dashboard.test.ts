@@ -1,4 +1,5 @@
 // The dashboard in a real browser before a fleet of two real nodes: from the first log-in to a release that is explained and taken back.
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { makeApp, must, operator, TestFleet, until } from '../e2e/fleet.ts'
@@ -30,7 +31,7 @@ await t.test(
   'a package is uploaded, checked, rolled out and watched to the end, while the node that serves the page changes over',
   async t => {
     await page.getByRole('link', { name: 'Releases', exact: true }).click()
-    await page.locator('input[type=file]').setInputFiles(await zip('1.0.0'))
+    await page.locator('.drop input').setInputFiles(await zip('1.0.0'))
     await page.getByRole('button', { name: 'Sign and publish' }).click(slow)
     await page.getByRole('button', { name: 'Check first' }).click(slow)
     await page.getByRole('dialog').getByRole('button', { name: 'Check' }).click(slow)
@@ -54,7 +55,7 @@ await t.test('a release that fails is explained, stopped, and the fleet rolled b
   await must(fleet.deploy(first, makeApp(fleet.dir, { version: '1.1.0' })))
   const bad = await zip('2.0.0', 'throw new Error("the printer is on fire")')
   await page.getByRole('link', { name: 'Releases', exact: true }).click()
-  await page.locator('input[type=file]').setInputFiles(bad)
+  await page.locator('.drop input').setInputFiles(bad)
   await page.getByRole('button', { name: 'Sign and publish' }).click(slow)
   await page.getByRole('button', { name: 'Roll out …' }).click(slow)
   await page.getByRole('button', { name: 'Sign and roll out' }).click(slow)
@@ -74,19 +75,130 @@ await t.test('a release that fails is explained, stopped, and the fleet rolled b
   t.strictSame(await fleet.versions(), ['1.1.0', '1.1.0'])
 })
 
+await t.test('the node of the page: its peers, its backups, its name, its settings', async t => {
+  t.strictSame([...anna.errors, ...anna.foreign], [], 'nothing to complain of until here')
+  const own = await (await Visitor.at(t, browser, first)).logIn()
+  await own.goto(`https://127.0.0.1:${first.port}/_shoal/#/nodes/${first.id}`)
+  const peer = fleet.node(1).name
+  await own.getByRole('button', { name: `Test ${peer}` }).click(slow)
+  await own.getByText('Every step succeeds.').waitFor(slow)
+  await own.getByLabel('Address, HOST:PORT').fill('127.0.0.1:1')
+  await own.getByRole('button', { name: 'Add a sync peer' }).click()
+  await own.getByText('NO_NODE').waitFor(slow)
+  await own.getByRole('button', { name: `Do not keep ${peer}` }).click()
+  await own.getByRole('button', { name: `Keep a link to ${peer}` }).click(slow)
+  await own.getByRole('button', { name: `Do not keep ${peer}` }).waitFor(slow)
+
+  await own.getByRole('button', { name: 'Make a backup' }).click()
+  const backup = own.locator('section[aria-labelledby=backups] tbody tr').first()
+  await backup.getByText('whole').waitFor(slow)
+  await backup.getByRole('button', { name: /^Verify/ }).click()
+  await backup.getByText('whole').waitFor(slow)
+  await backup.getByRole('button', { name: /^Restore/ }).click()
+  await own.getByRole('dialog').getByRole('button', { name: 'Restore …' }).click()
+  await own.locator('section[aria-labelledby=backups] tbody tr').nth(1).waitFor(slow)
+  await backup.getByText('whole').or(own.getByText('kept aside').first()).first().waitFor(slow)
+
+  await own.getByLabel('Name', { exact: true }).fill('counter-1')
+  await own.getByRole('button', { name: 'Rename' }).click()
+  await own.getByRole('heading', { level: 1, name: 'counter-1' }).waitFor(slow)
+  const editor = own.getByLabel('config.json')
+  const before = JSON.parse(await editor.inputValue())
+  t.equal(before.name, 'counter-1')
+  await editor.fill('{ not json')
+  await own.getByRole('button', { name: 'Write', exact: true }).click()
+  await own.getByText('This is no JSON.').waitFor(slow)
+  await editor.fill(JSON.stringify({ ...before, alerts: [{ command: ['/bin/true'] }] }))
+  await own.getByRole('button', { name: 'Write', exact: true }).click()
+  await own.getByText('NOT_ALLOWED').waitFor(slow)
+  await editor.fill(JSON.stringify({ ...before, name: first.name, tags: ['shop=north'] }))
+  await own.getByRole('button', { name: 'Write', exact: true }).click()
+  await own.getByText('restart it.').waitFor(slow)
+  await own.getByRole('button', { name: 'Restart' }).click()
+  await own.getByRole('dialog').getByRole('button', { name: 'Restart' }).click()
+  await own.getByRole('heading', { level: 1, name: first.name }).waitFor(slow)
+  t.match(await first.api('nodes/self'), { name: first.name, tags: ['shop=north'] })
+  await own.goto(`https://127.0.0.1:${first.port}/_shoal/#/nodes/${fleet.node(1).id}`)
+  await own.getByText(`known to ${peer} alone`).waitFor(slow)
+  // The port was closed for a moment.
+  await page.locator('.live.live').waitFor(slow)
+  anna.errors.length = 0
+})
+
+await t.test('a token is shown once, reads, and ends', async t => {
+  const own = await (await Visitor.at(t, browser, first)).logIn()
+  await own.goto(`https://127.0.0.1:${first.port}/_shoal/#/people`)
+  await own.getByLabel('What for').fill('prometheus')
+  await own.getByRole('button', { name: 'Make a token' }).last().click(slow)
+  const shown = own.locator('[role=status] .command code')
+  await shown.waitFor(slow)
+  const headers = { authorization: `Bearer ${await shown.innerText()}` }
+  t.equal((await first.get('/_shoal/api/v1/summary', headers)).status, 200)
+  await own.getByRole('button', { name: 'End prometheus' }).click()
+  await own.getByRole('dialog').getByRole('button', { name: 'End' }).click()
+  await own.getByText('There are none.').waitFor(slow)
+  t.equal((await first.get('/_shoal/api/v1/summary', headers)).status, 401)
+})
+
+await t.test('a file for a stick is the command line’s, both ways', async t => {
+  const own = await (await Visitor.at(t, browser, first)).logIn()
+  await own.goto(`https://127.0.0.1:${first.port}/_shoal/#/releases`)
+  const download = own.waitForEvent('download', slow)
+  await own.getByRole('button', { name: 'Make the file' }).click(slow)
+  const made = join(fleet.dir, 'made-in-browser.shoal')
+  await (await download).saveAs(made)
+  const taken = await must(fleet.node(1).cli(['import', made, '--json']))
+  t.ok((taken.json() as unknown as { packages: number }).packages >= 2, 'with its packages')
+  const file = join(fleet.dir, 'made-at-home.shoal')
+  await must(first.cli(['export', file, '--json']))
+  await own.locator('section[aria-labelledby=stick] input[type=file]').setInputFiles(file)
+  await own.getByText(/^New facts: \d+\. Packages handed in: [1-9]/).waitFor(slow)
+  writeFileSync(file, readFileSync(file).subarray(0, -100))
+  await own.locator('section[aria-labelledby=stick] input[type=file]').setInputFiles(file)
+  await own.getByText('DIGEST_MISMATCH').waitFor(slow)
+})
+
+await t.test('several nodes at once: held, let go on, and rolled out to', async t => {
+  const own = await (await Visitor.at(t, browser, first)).logIn()
+  await own.getByLabel('Select all that are shown').check(slow)
+  await own.getByText('2 nodes are selected').waitFor(slow)
+  await own.getByRole('button', { name: 'Hold …' }).click()
+  await own.getByRole('dialog').getByLabel('Why').fill('stocktaking')
+  await own.getByRole('dialog').getByLabel('For how long').selectOption('hours')
+  t.strictSame(await faults(own), [])
+  await own.getByRole('dialog').getByRole('button', { name: 'Hold' }).click()
+  await own.getByText('Done for 2.').waitFor(slow)
+  await until('both are held', async () => (await first.api('nodes')).nodes.every(n => n.health === 'held'))
+  await own.getByRole('button', { name: 'Let go on' }).click()
+  await until('nobody is held', async () => (await first.api('nodes')).nodes.every(n => n.health === 'ok'))
+  await own.getByLabel(`Select ${first.name}`).uncheck()
+  await own.getByText('One node is selected').waitFor(slow)
+  t.strictSame(await faults(own), [])
+  await own.getByRole('button', { name: 'Roll out to these …' }).click()
+  await own.getByRole('dialog').getByLabel('Release').selectOption('till@1.1.0')
+  await own.getByRole('dialog').getByRole('button', { name: 'Roll out …' }).click()
+  await own.getByRole('dialog').getByText('Wave 1, canary').waitFor(slow)
+  t.match(await own.getByRole('dialog').innerText(), new RegExp(`1 node\\s+${fleet.node(1).name}`))
+  await own.getByRole('button', { name: 'Sign and roll out' }).click()
+  await own.getByText('Completed: the node confirmed.').waitFor(slow)
+})
+
 await t.test('every screen, light, dark, on a phone and in German: no fault of access, no sideways scroll', async t => {
   const id = fleet.node(1).id
   const rollout = (await first.api('rollouts')).rollouts.at(-1)?.id ?? ''
-  const screens = ['#/', `#/nodes/${id}`, '#/rollouts', `#/rollouts/${rollout}`, '#/releases', '#/releases/till@1.0.0', '#/people', '#/log']
+  const plain = ['#/', `#/nodes/${id}`, '#/rollouts', `#/rollouts/${rollout}`, '#/releases/till@1.0.0', '#/log'].map(
+    hash => [hash, 'h1'] as const,
+  )
+  const screens = [...plain, [`#/nodes/${first.id}`, '#settings'], ['#/releases', '#stick'], ['#/people', '#tokens']] as const
   for (const looks of [{}, { colorScheme: 'dark' }, { width: 375 }, { colorScheme: 'dark', width: 375, locale: 'de-DE' }] as const) {
     const visitor = await Visitor.at(t, browser, first, looks)
     const entry = await visitor.page()
     t.strictSame(await faults(entry), [], `log in ${JSON.stringify(looks)}`)
     await entry.close()
     const own = await visitor.logIn()
-    for (const screen of screens) {
+    for (const [screen, last] of screens) {
       await own.goto(`${visitor.origin}/_shoal/${screen}`)
-      await own.locator('h1').waitFor(slow)
+      await own.locator(last).waitFor(slow)
       const what = `${screen} ${JSON.stringify(looks)}`
       t.strictSame(await faults(own), [], what)
       t.ok((await sideways(own)) <= 0, `${what}: does not scroll sideways`)

@@ -84,7 +84,7 @@ async function rename(context: Context, args: Args): Promise<Outcome> {
 
 export const lifecycleCommands: readonly CommandSpec[] = [
   { path: 'stop', about: 'stop the node at home', run: stop },
-  { path: 'restart', about: 'restart the node at home; no request is refused', run: restart },
+  { path: 'restart', about: 'restart the node at home', run: restart },
   { path: 'leave', about: 'take the node at home out of its fleet', options: [forceOption, yesOption], run: leave },
   { path: 'reset-identity', about: 'give up the key of a cloned disk; the data stays', options: [yesOption], run: resetIdentity },
   { path: 'rename', args: '<name>', about: 'give the node at home another name', run: rename },

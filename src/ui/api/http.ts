@@ -71,6 +71,15 @@ export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
   return (await once(path, signal === undefined ? {} : { signal })) as T
 }
 
+/** The bytes of something; null: they are not at this node. @throws Refusal */
+export async function blob(path: string): Promise<Blob | null> {
+  const res = await fetch(base + path, { credentials: 'same-origin' }).catch(() => null)
+  if (res === null) throw new Refusal('NO_NODE', 'the node does not answer', 0)
+  if (res.ok) return res.blob()
+  if (res.status === 404) return null
+  throw refusalOf(res, await res.text())
+}
+
 /** Tries of a change that met a node in the middle of its switch. */
 const tries = 8
 

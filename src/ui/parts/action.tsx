@@ -34,6 +34,8 @@ export interface Ask {
 
 export interface ActionProps {
   readonly label: string
+  /** Said in place of the label where there are several alike. */
+  readonly name?: string
   readonly run: () => Promise<unknown>
   readonly role?: Role
   readonly kind?: 'main' | 'danger' | ''
@@ -44,7 +46,7 @@ export interface ActionProps {
 
 export const asRefusal = (error: unknown): Refusal => (error instanceof Refusal ? error : new Refusal('INTERNAL', String(error), 0))
 
-export const Action = ({ label, run, role = 'operator', kind = '', ask, done }: ActionProps): JSX.Element => {
+export const Action = ({ label, name, run, role = 'operator', kind = '', ask, done }: ActionProps): JSX.Element => {
   const state = useSignal<'rest' | 'asking' | 'busy' | 'done'>('rest')
   const refusal = useSignal<Refusal | null>(null)
   const act = async (): Promise<void> => {
@@ -66,6 +68,7 @@ export const Action = ({ label, run, role = 'operator', kind = '', ask, done }: 
       <button
         type="button"
         class={kind}
+        aria-label={name}
         disabled={!may(role) || state.value === 'busy'}
         onClick={() => (ask === undefined ? void act() : (state.value = 'asking'))}
       >

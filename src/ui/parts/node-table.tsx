@@ -2,12 +2,15 @@
 import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
 import type { NodePage, NodeView, Summary } from '../api/types.ts'
+import { Later } from '../later.tsx'
 import { useQuery } from '../live/query.ts'
 import { linkTo } from '../route.ts'
 import { words } from '../words/index.ts'
+import { may } from './action.tsx'
 import { Badge } from './basics.tsx'
 import { markOf } from './marks.ts'
 import { count, duration, moment, releaseName, shortId } from './say.ts'
+import { type Selection, select } from './selection.ts'
 import { TableHead } from './table-head.tsx'
 
 const pageSize = 50
@@ -19,12 +22,31 @@ const doing = (node: NodeView): string => {
   return w.marks[markOf(node)]
 }
 
-const Row = ({ node }: { readonly node: NodeView }): JSX.Element => {
+const Check = ({
+  label,
+  isOn,
+  set,
+}: {
+  readonly label: string
+  readonly isOn: boolean
+  readonly set: (isOn: boolean) => void
+}): JSX.Element => (
+  <label class="pick">
+    <input type="checkbox" checked={isOn} aria-label={label} onChange={event => set(event.currentTarget.checked)} />
+  </label>
+)
+
+const Row = ({ node, selection }: { readonly node: NodeView; readonly selection: Selection | null }): JSX.Element => {
   const w = words()
   const c = w.fleet.columns
   const seen = node.reach === 'lost' ? w.notSeenFor(duration(node.ageMs, w.locale)) : w.reaches[node.reach]
   return (
     <tr>
+      {selection !== null && (
+        <td class="pick">
+          <Check label={w.fleet.select(node.name)} isOn={selection.value.has(node.id)} set={isOn => select(selection, [node], isOn)} />
+        </td>
+      )}
       <th scope="row">
         <a href={linkTo('nodes', node.id)}>{node.name}</a> <code>{shortId(node.id)}</code>
         {node.tags.map(tag => (
@@ -113,14 +135,16 @@ const pathOf = (filters: Filters, limit: number): string => {
   return `nodes?${query.toString()}`
 }
 
-const Table = ({ page }: { readonly page: NodePage }): JSX.Element => {
-  const c = words().fleet.columns
+const Table = ({ page, selection }: { readonly page: NodePage; readonly selection: Selection | null }): JSX.Element => {
+  const { columns: c, selectAll } = words().fleet
+  const isAll = page.nodes.every(node => selection?.value.has(node.id) === true)
+  const all = selection !== null && <Check label={selectAll} isOn={isAll} set={isOn => select(selection, page.nodes, isOn)} />
   return (
     <table>
-      <TableHead columns={[c.node, c.state, c.serves, c.link, c.since]} />
+      <TableHead first={all} columns={[c.node, c.state, c.serves, c.link, c.since]} />
       <tbody>
         {page.nodes.map(node => (
-          <Row key={node.id} node={node} />
+          <Row key={node.id} node={node} selection={selection} />
         ))}
       </tbody>
     </table>
@@ -130,6 +154,7 @@ const Table = ({ page }: { readonly page: NodePage }): JSX.Element => {
 export const NodeTable = ({ summary }: { readonly summary: Summary }): JSX.Element => {
   const filters = useSignal(none)
   const limit = useSignal(pageSize)
+  const selection = useSignal<ReadonlyMap<string, string>>(new Map())
   const { value } = useQuery<NodePage>(pathOf(filters.value, limit.value), ['nodes'])
   const w = words()
   const page = value.value
@@ -141,7 +166,8 @@ export const NodeTable = ({ summary }: { readonly summary: Summary }): JSX.Eleme
     <section class="nodes" aria-labelledby="nodes">
       <h2 id="nodes">{w.fleet.nodes}</h2>
       {summary.counts.total > 5 && <FilterBar summary={summary} filters={filters.value} set={set} />}
-      {page !== null && page.nodes.length > 0 && <Table page={page} />}
+      {selection.value.size > 0 && <Later of={more => <more.Selected selection={selection} />} />}
+      {page !== null && page.nodes.length > 0 && <Table page={page} selection={may('operator') ? selection : null} />}
       {page?.nodes.length === 0 && <p class="hint">{w.fleet.none}</p>}
       {page !== null && page.next !== null && (
         <p class="more">

@@ -39,3 +39,6 @@ export const releaseName = (release: string): string => {
 }
 
 export const shortId = (id: string): string => id.slice(0, 8)
+
+/** `name@version`, as orders and commands name a release. */
+export const idOf = (release: { readonly name: string; readonly version: string }): string => `${release.name}@${release.version}`

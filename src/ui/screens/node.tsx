@@ -3,13 +3,15 @@ import { useSignal } from '@preact/signals'
 import type { ComponentChildren, JSX } from 'preact'
 import { get, post, type Refusal } from '../api/http.ts'
 import type { NodeView } from '../api/types.ts'
+import { Later } from '../later.tsx'
 import { useQuery } from '../live/query.ts'
-import { Action, asRefusal, Forbidden } from '../parts/action.tsx'
-import { Badge, Commands, Loading, Problem } from '../parts/basics.tsx'
+import { Action, asRefusal, Forbidden, may } from '../parts/action.tsx'
+import { Commands, Loading, Problem } from '../parts/basics.tsx'
 import { Icon } from '../parts/icon.tsx'
 import { markOf, toneOf } from '../parts/marks.ts'
 import { Remove } from '../parts/remove.tsx'
 import { duration, moment, releaseName, shortId, size } from '../parts/say.ts'
+import { type PeerTest, stepName, Steps } from '../parts/steps.tsx'
 import { linkTo } from '../route.ts'
 import { words } from '../words/index.ts'
 
@@ -79,18 +81,6 @@ const Facts = ({ node }: { readonly node: NodeView }): JSX.Element => {
   )
 }
 
-interface PeerTest {
-  readonly ok: boolean
-  readonly step: string | null
-  readonly message: string
-  readonly steps: readonly { readonly step: string; readonly ok: boolean; readonly message: string }[]
-}
-
-const stepName = (step: string): string => {
-  const { steps } = words().node
-  return Object.hasOwn(steps, step) ? steps[step as keyof typeof steps] : step
-}
-
 const Way = ({ node }: { readonly node: NodeView }): JSX.Element => {
   const test = useSignal<PeerTest | null>(null)
   const n = words().node
@@ -107,15 +97,7 @@ const Way = ({ node }: { readonly node: NodeView }): JSX.Element => {
         <Forbidden role="operator" />
       </div>
       {made !== null && <p role="status">{made.ok ? n.testFine : n.testFails(stepName(made.step ?? ''))}</p>}
-      {made !== null && (
-        <ol class="steps">
-          {made.steps.map(({ step, ok, message }) => (
-            <li key={step}>
-              <Badge mark={ok ? 'ok' : 'failed'}>{stepName(step)}</Badge> <span class="sub">{message}</span>
-            </li>
-          ))}
-        </ol>
-      )}
+      {made !== null && <Steps test={made} />}
       <Commands lines={[`shoal peers test ${shortId(node.id)}`]} />
     </section>
   )
@@ -168,21 +150,24 @@ const Verbs = ({ node, reload }: { readonly node: NodeView; readonly reload: () 
   const n = words().node
   const isHeld = node.health === 'held'
   const id = shortId(node.id)
-  const hold = (verb: 'hold' | 'unhold') => async (): Promise<void> => {
-    await post(`nodes/${node.id}/${verb}`, {})
+  const isAsked = useSignal(false)
+  const unhold = async (): Promise<void> => {
+    await post(`nodes/${node.id}/unhold`, {})
+    reload()
+  }
+  const close = (): void => {
+    isAsked.value = false
     reload()
   }
   return (
     <div class="verbs">
-      {isHeld && <Action key="unhold" label={n.unhold} run={hold('unhold')} />}
+      {isHeld && <Action key="unhold" label={n.unhold} run={unhold} />}
       {!isHeld && (
-        <Action
-          key="hold"
-          label={n.hold}
-          run={hold('hold')}
-          ask={{ title: n.askHold(node.name), text: <p>{n.askHoldText}</p>, commands: [`shoal nodes hold ${id}`] }}
-        />
+        <button key="hold" type="button" disabled={!may('operator')} onClick={() => (isAsked.value = true)}>
+          {n.hold}
+        </button>
       )}
+      {isAsked.value && <Later of={more => <more.HoldOne node={node} onClose={close} />} />}
       <Remove node={node} />
       <Forbidden role="operator" />
       <Commands
@@ -206,6 +191,7 @@ export const NodePage = ({ id }: { readonly id: string }): JSX.Element => {
       <Verbs node={node} reload={reload} />
       <Facts node={node} />
       {!node.self && <Way node={node} />}
+      <Later of={more => (node.self ? <more.ThisNode node={node} /> : <more.OtherNode node={node} />)} />
       <Log node={node} />
     </>
   )

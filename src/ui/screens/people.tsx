@@ -9,6 +9,7 @@ import { Action, asRefusal, Forbidden, may } from '../parts/action.tsx'
 import { Command, Commands, Loading, Problem } from '../parts/basics.tsx'
 import { Invite } from '../parts/invite.tsx'
 import { TableHead } from '../parts/table-head.tsx'
+import { Tokens } from '../more/tokens.tsx'
 import { words } from '../words/index.ts'
 
 interface Person {
@@ -168,6 +169,7 @@ export const People = (): JSX.Element => {
       <h1>{words().screens.people}</h1>
       <Invite summary={value.value} />
       <Operators />
+      <Tokens />
       <Phone />
     </>
   )

@@ -7,11 +7,10 @@ import { useQuery } from '../live/query.ts'
 import { Forbidden, may } from '../parts/action.tsx'
 import { Commands, Loading, Problem } from '../parts/basics.tsx'
 import { OrderDialog } from '../parts/order.tsx'
-import { releaseName } from '../parts/say.ts'
+import { idOf, releaseName } from '../parts/say.ts'
 import { commandOf, type Form, plainForm, wishOf } from '../parts/wish.ts'
 import { linkTo } from '../route.ts'
 import { words } from '../words/index.ts'
-import { idOf } from './releases.tsx'
 
 interface FieldProps {
   readonly form: Form

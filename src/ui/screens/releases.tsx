@@ -2,10 +2,11 @@
 import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
 import type { ReleaseView } from '../api/types.ts'
+import { Later } from '../later.tsx'
 import { useQuery } from '../live/query.ts'
 import { Forbidden, may } from '../parts/action.tsx'
 import { Commands, Empty, Loading } from '../parts/basics.tsx'
-import { releaseName } from '../parts/say.ts'
+import { idOf, releaseName } from '../parts/say.ts'
 import { TableHead } from '../parts/table-head.tsx'
 import { Upload } from '../parts/upload.tsx'
 import { linkTo } from '../route.ts'
@@ -15,8 +16,6 @@ interface Answer {
   readonly releases: readonly ReleaseView[]
   readonly next: string | null
 }
-
-export const idOf = (release: ReleaseView): string => `${release.name}@${release.version}`
 
 const Row = ({ release }: { readonly release: ReleaseView }): JSX.Element => {
   const w = words()
@@ -73,6 +72,7 @@ export const Releases = (): JSX.Element => {
           </button>
         </p>
       )}
+      <Later of={more => <more.Stick />} />
       <Commands lines={['shoal pack ./my-app', 'shoal publish my-app-1.0.0.zip', 'shoal deploy ./my-app']} />
     </>
   )

@@ -113,6 +113,8 @@ export const de: Words = {
     outcome: 'Ausgang',
     step: 'Schritt',
     none: 'So ist kein Knoten.',
+    select: name => `${name} auswählen`,
+    selectAll: 'Alle gezeigten auswählen',
     firstApp: 'Noch ist nichts ausgerollt.',
     firstAppHow: 'Laden Sie ein Paket hoch, oder rollen Sie einen Ordner von der Kommandozeile aus.',
     firstNode: 'Dieser Knoten ist allein.',

@@ -119,6 +119,8 @@ export const en = {
     outcome: 'Outcome',
     step: 'Step',
     none: 'No node is like that.',
+    select: (name: string) => `Select ${name}`,
+    selectAll: 'Select all that are shown',
     firstApp: 'Nothing is rolled out yet.',
     firstAppHow: 'Upload a package, or deploy a folder from the command line.',
     firstNode: 'This node is alone.',

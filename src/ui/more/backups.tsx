@@ -1,0 +1,112 @@
+/** Backups of the node that serves this page: made, verified and restored here. What takes long is begun, and its row says how it goes. */
+import type { JSX } from 'preact'
+import { useEffect } from 'preact/hooks'
+import { post } from '../api/http.ts'
+import type { Reason } from '../api/types.ts'
+import { useQuery } from '../live/query.ts'
+import { Action, Forbidden } from '../parts/action.tsx'
+import { Badge, Commands, Loading } from '../parts/basics.tsx'
+import type { Mark } from '../parts/marks.ts'
+import { moment, releaseName, size } from '../parts/say.ts'
+import { TableHead } from '../parts/table-head.tsx'
+import { words } from '../words/index.ts'
+import { moreWords } from '../words/more.ts'
+
+interface Backup {
+  readonly id: string
+  readonly kind: string
+  readonly at: string
+  readonly own: boolean
+  readonly app: string | null
+  readonly bytes: number
+  readonly state: string
+  readonly reason: Reason | null
+}
+
+/** ms between two looks while something is being made, read or restored. */
+const lookMs = 1000
+
+const marks: Readonly<Record<string, Mark>> = { ready: 'ok', failed: 'failed', damaged: 'failed' }
+const isUnderWay = (backup: Backup): boolean => !Object.hasOwn(marks, backup.state)
+
+const Row = ({ backup, reload }: { readonly backup: Backup; readonly reload: () => void }): JSX.Element => {
+  const { locale } = words()
+  const w = moreWords().backups
+  const c = w.columns
+  const { id, kind, state, reason } = backup
+  const begin = (what: 'verify' | 'restore') => async (): Promise<void> => {
+    await post(`backups/${encodeURIComponent(id)}/${what}`, {})
+    reload()
+  }
+  return (
+    <tr>
+      <th scope="row">
+        {moment(backup.at, locale, Date.now())} <code>{id}</code>
+        {kind !== 'backup' && <span class="tag">{w.kinds[kind] ?? kind}</span>}
+        {!backup.own && <span class="tag">{w.foreign}</span>}
+      </th>
+      <td data-label={c.app}>{backup.app === null ? '–' : releaseName(backup.app)}</td>
+      <td data-label={c.size}>{size(backup.bytes, locale)}</td>
+      <td data-label={c.state}>
+        <Badge mark={marks[state] ?? 'busy'}>{w.states[state] ?? state}</Badge>
+        {reason !== null && (
+          <span class="why">
+            {reason.message} <code>{reason.code}</code>
+          </span>
+        )}
+      </td>
+      <td class="end">
+        <div class="verbs">
+          {kind === 'backup' && <Action label={w.verify} name={w.verifyOf(id)} run={begin('verify')} />}
+          <Action
+            label={w.restore}
+            name={w.restoreOf(id)}
+            kind="danger"
+            run={begin('restore')}
+            ask={{ title: w.ask(id), text: <p>{w.askText}</p>, commands: [`shoal backup restore ${id}`] }}
+          />
+        </div>
+      </td>
+    </tr>
+  )
+}
+
+export const Backups = (): JSX.Element => {
+  const { value, reload } = useQuery<{ readonly backups: readonly Backup[] }>('backups', ['nodes'])
+  const w = moreWords().backups
+  const c = w.columns
+  const list = value.value?.backups ?? null
+  const isBusy = list?.some(isUnderWay) === true
+  useEffect(() => {
+    if (!isBusy) return
+    const timer = setInterval(reload, lookMs)
+    return () => clearInterval(timer)
+  }, [isBusy])
+  const create = async (): Promise<void> => {
+    await post('backups', {})
+    reload()
+  }
+  return (
+    <section class="stack" aria-labelledby="backups">
+      <h2 id="backups">{w.title}</h2>
+      <p class="sub">{w.text}</p>
+      {list === null && <Loading />}
+      {list?.length === 0 && <p class="hint">{w.none}</p>}
+      {list !== null && list.length > 0 && (
+        <table>
+          <TableHead columns={[c.id, c.app, c.size, c.state]} actions={c.next} />
+          <tbody>
+            {list.map(backup => (
+              <Row key={backup.id} backup={backup} reload={reload} />
+            ))}
+          </tbody>
+        </table>
+      )}
+      <div class="verbs">
+        <Action label={w.create} run={create} done={w.begun} />
+        <Forbidden role="operator" />
+      </div>
+      <Commands lines={['shoal backup list', 'shoal backup create', 'shoal backup verify ID', 'shoal backup restore ID']} />
+    </section>
+  )
+}

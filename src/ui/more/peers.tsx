@@ -1,0 +1,135 @@
+/** The links of the node that serves this page, those that it keeps for ever, and the step at which the way to one fails. */
+import { type Signal, useSignal } from '@preact/signals'
+import type { JSX } from 'preact'
+import { post } from '../api/http.ts'
+import type { Reach } from '../api/types.ts'
+import { useQuery } from '../live/query.ts'
+import { Action, Forbidden, may } from '../parts/action.tsx'
+import { Badge, Commands, Loading, Problem } from '../parts/basics.tsx'
+import { TableHead } from '../parts/table-head.tsx'
+import { linkTo } from '../route.ts'
+import { type PeerTest, stepName } from '../parts/steps.tsx'
+import { words } from '../words/index.ts'
+import { moreWords } from '../words/more.ts'
+import { useAsking } from './ask.ts'
+
+interface Peer {
+  readonly id: string
+  readonly name: string
+  readonly address: string
+  readonly pinned: boolean
+  readonly reach: Reach
+}
+
+interface RowProps {
+  readonly peer: Peer
+  readonly reload: () => void
+  readonly tests: Signal<ReadonlyMap<string, PeerTest>>
+}
+
+const Verdict = ({ test }: { readonly test: PeerTest }): JSX.Element => {
+  const n = words().node
+  return (
+    <span class="why" role="status">
+      <Badge mark={test.ok ? 'ok' : 'failed'}>{test.ok ? n.testFine : n.testFails(stepName(test.step ?? ''))}</Badge>{' '}
+      {!test.ok && test.message}
+    </span>
+  )
+}
+
+const Row = ({ peer, reload, tests }: RowProps): JSX.Element => {
+  const w = moreWords().peers
+  const c = w.columns
+  const test = async (): Promise<void> => {
+    const answer = await post<{ readonly tests: readonly PeerTest[] }>('peers/test', { target: peer.id })
+    const [made] = answer.tests
+    if (made !== undefined) tests.value = new Map([...tests.value, [peer.id, made]])
+  }
+  const keep = async (): Promise<void> => {
+    await (peer.pinned ? post(`peers/${peer.id}`, undefined, 'DELETE') : post('peers', { address: peer.address }))
+    reload()
+  }
+  const made = tests.value.get(peer.id)
+  return (
+    <tr>
+      <th scope="row">
+        <a href={linkTo('nodes', peer.id)}>{peer.name}</a>
+        {peer.pinned && <span class="tag">{w.pinned}</span>}
+      </th>
+      <td data-label={c.address}>{peer.address}</td>
+      <td data-label={c.link}>
+        {words().reaches[peer.reach]}
+        {made !== undefined && <Verdict test={made} />}
+      </td>
+      <td class="end">
+        <div class="verbs">
+          <Action label={w.test} name={w.testOf(peer.name)} run={test} />
+          <Action
+            key={String(peer.pinned)}
+            label={peer.pinned ? w.remove : w.keep}
+            name={peer.pinned ? w.removeOf(peer.name) : w.keepOf(peer.name)}
+            run={keep}
+          />
+        </div>
+      </td>
+    </tr>
+  )
+}
+
+const Add = ({ reload }: { readonly reload: () => void }): JSX.Element => {
+  const address = useSignal('')
+  const { isBusy, refusal, run } = useAsking()
+  const w = moreWords().peers
+  const add = async (): Promise<void> => {
+    await post('peers', { address: address.value.trim() })
+    address.value = ''
+    reload()
+  }
+  return (
+    <form
+      class="row"
+      onSubmit={event => {
+        event.preventDefault()
+        run(add)
+      }}
+    >
+      <label class="grow">
+        {w.address}
+        <input value={address.value} spellcheck={false} required onInput={event => (address.value = event.currentTarget.value)} />
+      </label>
+      <button type="submit" disabled={!may('operator') || isBusy.value}>
+        {w.add}
+      </button>
+      {refusal.value !== null && <Problem code={refusal.value.code} message={refusal.value.message} />}
+    </form>
+  )
+}
+
+export const Peers = (): JSX.Element => {
+  const { value, reload } = useQuery<{ readonly peers: readonly Peer[] }>('peers', ['nodes'])
+  const tests = useSignal<ReadonlyMap<string, PeerTest>>(new Map())
+  const w = moreWords().peers
+  const c = w.columns
+  const list = value.value?.peers ?? null
+  return (
+    <section class="stack" aria-labelledby="peers">
+      <h2 id="peers">{w.title}</h2>
+      <p class="sub">{w.text}</p>
+      {list === null && <Loading />}
+      {list?.length === 0 && <p class="hint">{w.none}</p>}
+      {list !== null && list.length > 0 && (
+        <table>
+          <TableHead columns={[c.node, c.address, c.link]} actions={c.next} />
+          <tbody>
+            {list.map(peer => (
+              <Row key={peer.id} peer={peer} reload={reload} tests={tests} />
+            ))}
+          </tbody>
+        </table>
+      )}
+      <Add reload={reload} />
+      <Forbidden role="operator" />
+      <Commands lines={['shoal peers list', 'shoal peers add HOST:PORT', 'shoal peers remove ID', 'shoal peers test']} />
+    </section>
+  )
+}
