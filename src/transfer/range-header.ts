@@ -1,4 +1,4 @@
-/** The one form of Range that is served (RFC 9110 section 14): a single range of bytes. Anything else is as if there were none. */
+/** The one form of Range that is served (RFC 9110, section 14): a single range of bytes. Other units and several ranges are as if there were none. */
 
 export type RangeAnswer =
   | { readonly t: 'whole' }
@@ -12,6 +12,5 @@ export function parseRange(header: string | undefined, size: number): RangeAnswe
   if (match === null || (from === '' && to === '')) return { t: 'whole' }
   const first = from === '' ? Math.max(0, size - Number(to)) : Number(from)
   const last = from === '' || to === '' ? size - 1 : Math.min(Number(to), size - 1)
-  if (from !== '' && to !== '' && Number(from) > Number(to)) return { t: 'whole' }
   return first > last ? { t: 'unsatisfiable' } : { t: 'part', first, last }
 }

@@ -11,6 +11,7 @@ import {
   parseDisplayName,
   ShoalError,
 } from '../model/index.ts'
+import { parseRange } from '../transfer/index.ts'
 import type { Access } from './access.ts'
 import { Acts } from './acts.ts'
 import { backupRoutes } from './backups.ts'
@@ -33,7 +34,6 @@ import { Operators } from './operators.ts'
 import { peopleRoutes } from './people-routes.ts'
 import { takePackage } from './package-upload.ts'
 import { listPeers, testPeers } from './peers.ts'
-import { parseRange } from './range.ts'
 import { type Route, v1 } from './route.ts'
 import { sessionRoutes } from './session-routes.ts'
 import type { Sessions } from './sessions/index.ts'
@@ -179,19 +179,20 @@ function sendPackage(ctx: Context, s: WebServices, text: string): unknown {
   const size = s.packages.size(digest)
   if (size === null) throw new ShoalError('NOT_FOUND', `package ${digest} is not here`)
   ctx.set('Accept-Ranges', 'bytes')
-  ctx.set('Content-Range', `bytes */${size}`)
   const range = parseRange(ctx.get('range'), size)
-  ctx.remove('Content-Range')
+  if (range.t === 'unsatisfiable') {
+    ctx.set('Content-Range', `bytes */${size}`)
+    throw new ShoalError('RANGE_NOT_SATISFIABLE', `range ${ctx.get('range')}, the file has ${size} bytes`)
+  }
   ctx.set('ETag', `"${digest}"`)
   ctx.type = 'application/zip'
-  if (range === null) {
-    ctx.length = size
-    return createReadStream(s.packages.path(digest))
+  const { first, last } = range.t === 'part' ? range : { first: 0, last: size - 1 }
+  if (range.t === 'part') {
+    ctx.status = 206
+    ctx.set('Content-Range', `bytes ${first}-${last}/${size}`)
   }
-  ctx.status = 206
-  ctx.set('Content-Range', `bytes ${range.start}-${range.end}/${size}`)
-  ctx.length = range.end - range.start + 1
-  return createReadStream(s.packages.path(digest), range)
+  ctx.length = last - first + 1
+  return createReadStream(s.packages.path(digest), { start: first, end: last })
 }
 
 function signedRoutes(s: WebServices, views: Views, sessions: Sessions): readonly Route[] {
