@@ -187,6 +187,11 @@ export function checkDraft({ order, planText }: Pick<Draft, 'order' | 'planText'
   }
 }
 
+const dataWords = {
+  keep: 'stays as it is where it is newer than the release; a copy is kept aside',
+  restore: 'from before the migration comes back where it is newer than the release; what was written since is kept aside',
+} as const
+
 /** The plan for a person who is about to sign it. */
 function describe({ order, plan, names }: Draft): readonly string[] {
   const count = plan.waves.reduce((sum, wave) => sum + wave.nodes.length, 0)
@@ -205,5 +210,5 @@ function describe({ order, plan, names }: Draft): readonly string[] {
             .slice(0, 10)
             .join(', ')}`,
         ]
-  return [title, ...lines, ...lost]
+  return [title, ...lines, ...lost, ...(order.data === null ? [] : [`  data     ${dataWords[order.data]}`])]
 }

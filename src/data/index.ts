@@ -8,4 +8,5 @@ export { heldData, noteSwap, prepareData, settleData, undoSwap } from './migrati
 export { type DueMigration, dueMigration, makeRehearsalFolder, type Rehearsed, rehearseMigration } from './rehearsal.ts'
 export { restorable, stageRestore } from './restore.ts'
 export { snapshotId } from './snapshot.ts'
-export { copyBytes, neededFolders, wayBackTo } from './way-back.ts'
+export { treeBytes } from './tree.ts'
+export { copyBytes, neededFolders, type WayBack, wayBackTo } from './way-back.ts'

@@ -5,10 +5,12 @@
 import { Worker } from 'node:worker_threads'
 import { type AsideJob, answerOf } from './aside-jobs.ts'
 
+/** Who started it says who it is: by the time that this process looks, it may have another parent already. */
+const parent = Number(process.argv[2])
+
 /** Plain JavaScript, since it has no file. A process whose parent is gone gets another one. */
 const watch = `
-const parent = process.ppid
-setInterval(() => { if (process.ppid !== parent) process.kill(process.platform === 'win32' ? process.pid : -process.pid, 'SIGKILL') }, 500)
+setInterval(() => { if (process.ppid !== ${parent}) process.kill(process.platform === 'win32' ? process.pid : -process.pid, 'SIGKILL') }, 500)
 `
 
 process.title = 'shoal aside'

@@ -24,7 +24,12 @@ export async function runAside<T extends AsideJob['t']>(
 ): Promise<AsideResults[T]> {
   signal.throwIfAborted()
   const place = cwd === undefined ? {} : { cwd }
-  const child = fork(program, { execArgv: [...execArgv], ...withGroup, ...place, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const child = fork(program, [String(process.pid)], {
+    execArgv: [...execArgv],
+    ...withGroup,
+    ...place,
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
   const onAbort = (): void => endGroup(child)
   signal.addEventListener('abort', onAbort, { once: true })
   try {

@@ -10,6 +10,7 @@ import { freeBytes, type HomePaths, readSlotManifest, removeTree, slotDir } from
 import { runAside } from './aside.ts'
 import type { Memory } from './before.ts'
 import type { Log } from './log.ts'
+import type { RuntimeOptions } from './runtime-options.ts'
 
 /** ms that a rehearsal may take, its copy included: half of the longest that a switch waits, since in earnest it may take twice as long. */
 const rehearsalMs = maxHoldMs / 2
@@ -122,6 +123,12 @@ export const copyTimeMs = (bytes: number): number => Math.ceil(bytes / slowestCo
 /** Written by the worker that asks for a switch; the one on trial, also after everything was killed, reads it. @throws ShoalError DISK_FULL */
 export const rememberPreparation = (memory: Memory, digest: Digest, ms: number): void =>
   memory.remember(memoryKey, JSON.stringify({ digest, ms: Math.min(ms, maxHoldMs) }))
+
+/** A migration that was rehearsed as a long one, or a long copy, must not fail by the switch's own deadline. */
+export function askForTime({ trial, needTime }: Pick<RuntimeOptions, 'trial' | 'needTime'>, memory: Memory): void {
+  const ms = trial === null || trial.digest === null ? 0 : recallPreparation(memory, trial.digest)
+  if (ms > 0) needTime(ms, 'data/ is copied and migrated')
+}
 
 /** ms that the release on trial may take before its app starts; 0: no more than any. */
 export function recallPreparation(memory: Memory, digest: Digest): number {

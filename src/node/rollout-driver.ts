@@ -6,6 +6,7 @@ import { digestFor, type Replica, RolloutDriver, type StatusBoard } from '../rol
 import { thisPlatform } from '../slots/index.ts'
 import type { Clones } from './clones.ts'
 import { conditionFor } from './condition.ts'
+import type { GoingBack } from './going-back.ts'
 import type { PeerHttp } from './peer-http.ts'
 import type { Reachability } from './reach.ts'
 import type { Rehearsals } from './rehearsals.ts'
@@ -32,11 +33,13 @@ interface Hands {
   readonly supply: Supply
   readonly clones: Clones
   readonly rehearsals: Rehearsals
+  readonly goingBack: GoingBack
   readonly isHealthy: () => boolean
   readonly requestSwitch: (target: SwitchTarget) => void
 }
 
-export function driverFor(node: Driven, o: RuntimeOptions, { supply, clones, rehearsals, isHealthy, requestSwitch }: Hands): RolloutDriver {
+export function driverFor(node: Driven, o: RuntimeOptions, hands: Hands): RolloutDriver {
+  const { supply, clones, rehearsals, goingBack, isHealthy, requestSwitch } = hands
   const { home, settings, log, hasLoader } = o
   const { replica, status, mesh, packages, peerHttp, reach, publish } = node
   const running = (): { readonly app: Digest | null; readonly shoal: Digest } => {
@@ -67,6 +70,7 @@ export function driverFor(node: Driven, o: RuntimeOptions, { supply, clones, reh
       stage: (digest, signal) => supply.stage(digest, signal),
       toRehearse,
       rehearse: (digest, signal) => rehearsals.rehearse(digest, signal),
+      prepare: (known, attempt, signal) => goingBack.prepare(known, attempt, signal),
       log,
     },
     requestSwitch,
@@ -74,6 +78,7 @@ export function driverFor(node: Driven, o: RuntimeOptions, { supply, clones, reh
     hasPackage: digest => packages.has(digest),
     isStaged: digest => supply.isStaged(digest),
     needsRehearsal: digest => rehearsals.needs(digest),
+    needsPreparation: (known, attempt) => goingBack.needs(known, attempt),
     isHeld: () => clones.isCloned || replica.holds.of(replica.self) !== null,
     isHealthy,
     isLost: id => reach.reach(id) === 'lost',

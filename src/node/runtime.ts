@@ -11,7 +11,6 @@ import type { Mesh, MeshNews } from '../mesh/index.ts'
 
 import {
   codeOf,
-  type Digest,
   type Fact,
   type Health,
   type LastSwitch,
@@ -35,6 +34,7 @@ import { type Alerts, alertsFor } from './alerts.ts'
 import { type Before, fairVerdict, recallBefore, rememberBefore } from './before.ts'
 import { Clones } from './clones.ts'
 import { tellFallenBack } from './fallen-back.ts'
+import { GoingBack } from './going-back.ts'
 import { HealthWatch } from './health-watch.ts'
 import { describe, protectedDigest } from './home.ts'
 import { DataCare, type SwapAsker } from './data-care.ts'
@@ -48,7 +48,7 @@ import { Reachability } from './reach.ts'
 import { Recall } from './recall.ts'
 import { Room } from './room.ts'
 import { driverFor } from './rollout-driver.ts'
-import { recallPreparation, Rehearsals } from './rehearsals.ts'
+import { askForTime, Rehearsals } from './rehearsals.ts'
 import type { RuntimeOptions } from './runtime-options.ts'
 import { proveSelfUpdate } from './self-proof.ts'
 import { Soon } from './soon.ts'
@@ -156,11 +156,11 @@ export class NodeRuntime {
     })
     const requestSwap: SwapAsker = (target, swap) => this.#requestSwitch({ ...target, linked: this.linked().length }, swap)
     this.data = new DataCare({ ...o, isAppRunning: () => this.#app !== null, requestSwap, memory: store, wallNow: () => new Date() })
+    const ofData = { paths: o.home.paths, memory: store, reserveBytes: () => o.settings.config.limits.reserveMb * 2 ** 20 }
+    const goingBack = new GoingBack({ ...ofData, self: o.home.key.id })
     this.#rehearsals = new Rehearsals({
-      paths: o.home.paths,
-      memory: store,
+      ...ofData,
       isAppRunning: () => this.#app !== null,
-      reserveBytes: () => this.#o.settings.config.limits.reserveMb * 2 ** 20,
       rehearsed: ms => this.status.rehearsed(ms),
       log: o.log,
     })
@@ -168,8 +168,9 @@ export class NodeRuntime {
       supply: this.#supply,
       clones: this.#clones,
       rehearsals: this.#rehearsals,
+      goingBack,
       isHealthy: () => !this.#isWithoutApp && !this.#watch.isIll,
-      requestSwitch: target => this.#requestSwitch(target),
+      requestSwitch: target => this.#requestSwitch(target, goingBack.swapFor(target)),
     })
     const hopeless = (why: string): void => o.giveUp('APP_UNHEALTHY', why)
     const health = (): Promise<void> => this.#app?.health() ?? Promise.resolve()
@@ -342,7 +343,7 @@ export class NodeRuntime {
     if (isSafe) await tidyData(home.paths, log)
     if (app === null || isSafe) return
     const config = settings.config
-    this.#askForTime(app.running.digest)
+    askForTime(this.#o, this.store)
     try {
       this.#app = await runApp({ app, paths: home.paths, trial, config, node: home.key.id, log: appLogger(log), onHold })
     } catch (error) {
@@ -350,13 +351,6 @@ export class NodeRuntime {
       if (!this.store.isCopy) throw error
       log('alarm', { alarm: 'the app does not start while the disk refuses', code: codeOf(error), message: messageOf(error) })
     }
-  }
-
-  /** A migration that was rehearsed as a long one must not fail by the switch's own deadline. */
-  #askForTime(app: Digest): void {
-    const { trial, needTime } = this.#o
-    const ms = trial?.digest === app ? recallPreparation(this.store, app) : 0
-    if (ms > 0) needTime(ms, 'data/ is copied and migrated')
   }
 
   /** The node goes by a copy of node.db: as soon as the disk takes writes, a worker that has the real one takes over. */

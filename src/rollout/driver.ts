@@ -35,6 +35,7 @@ export interface DriverOptions {
   readonly hasPackage: (digest: Digest) => boolean
   readonly isStaged: (digest: Digest) => boolean
   readonly needsRehearsal: (digest: Digest) => boolean
+  readonly needsPreparation: (known: KnownOrder, attempt: number) => boolean
   readonly isHeld: () => boolean
   /** The app is well. */
   readonly isHealthy: () => boolean
@@ -173,6 +174,7 @@ export class RolloutDriver {
       hasPackage: o.hasPackage,
       isStaged: o.isStaged,
       needsRehearsal: o.needsRehearsal,
+      needsPreparation: o.needsPreparation,
       isHeld: o.isHeld(),
       isHealthy: o.isHealthy(),
       isInWindow: window => this.#isInWindow(window),
@@ -280,6 +282,6 @@ const outcomeOf = (last: LastSwitch): OutcomeBody['outcome'] => (last.code === '
 
 /** One switch at a time; nothing is staged beside it, since staging makes room, and nothing rehearsed, since a new worker clears that away. */
 function oneSwitch(next: readonly NextTask[]): readonly NextTask[] {
-  const first = next.find(n => n.task.do === 'switch')
-  return first === undefined ? next : [first, ...next.filter(n => !['switch', 'stage', 'rehearse'].includes(n.task.do))]
+  const first = next.find(n => n.task.do === 'switch' || n.task.do === 'prepare')
+  return first === undefined ? next : [first, ...next.filter(n => !['switch', 'prepare', 'stage', 'rehearse'].includes(n.task.do))]
 }

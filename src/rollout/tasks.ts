@@ -27,6 +27,8 @@ export interface Hands {
   readonly toRehearse: (release: Release) => Digest | null
   /** Migrates a copy of the data. @throws ShoalError as it failed; BUSY if something came in between */
   readonly rehearse: (digest: Digest, signal: AbortSignal) => Promise<void>
+  /** Gets ready what the order says about newer data. @throws ShoalError NO_SNAPSHOT, DISK_FULL */
+  readonly prepare: (known: KnownOrder, attempt: number, signal: AbortSignal) => Promise<void>
   /** Asks the supervisor; it answers by `switched` or `refused`. */
   readonly requestSwitch: (target: SwitchTarget, release: Release) => void
   readonly say: {
@@ -100,6 +102,10 @@ export class Tasks {
       case 'rehearse':
         await this.#hands.rehearse(task.digest, this.#abort.signal)
         return
+      case 'prepare':
+        say.step(known, 'switching')
+        await this.#hands.prepare(known, attempt, this.#abort.signal)
+        return
       case 'wait':
         say.step(known, 'waiting')
         return
@@ -156,9 +162,16 @@ const isAnswer = (task: Task): boolean => task.do === 'preflight' || task.do ===
 const reasonOf = (error: unknown): Reason => ({ code: codeOf(error), message: messageOf(error).slice(0, 1000) })
 
 /** Errors after which nothing else would come of another try. */
-const finalCodes: readonly Code[] = ['PACKAGE_REJECTED', 'NOT_A_ZIP', 'ENGINE_UNSUPPORTED', 'APP_IMPORT_FAILED', 'MIGRATE_FAILED']
+const finalCodes: readonly Code[] = [
+  'PACKAGE_REJECTED',
+  'NOT_A_ZIP',
+  'ENGINE_UNSUPPORTED',
+  'APP_IMPORT_FAILED',
+  'MIGRATE_FAILED',
+  'NO_SNAPSHOT',
+]
 
 const isFinal = (task: Task, error: unknown, failures: number): boolean =>
-  (task.do === 'stage' || task.do === 'rehearse') &&
+  ['stage', 'rehearse', 'prepare'].includes(task.do) &&
   codeOf(error) !== 'BUSY' &&
   (finalCodes.includes(codeOf(error)) || failures >= maxStageFailures)

@@ -28,6 +28,7 @@ export function ownOf(id: NodeId, body: NodeBody | undefined, status: StatusBody
     hasPackage: () => true,
     isStaged: () => true,
     needsRehearsal: () => false,
+    needsPreparation: () => false,
     isHeld: false,
     isHealthy: true,
     isInWindow: () => true,

@@ -5,6 +5,7 @@ import gt from 'semver/functions/gt.js'
 import {
   asBoolean,
   asInteger,
+  asOneOf,
   asString,
   Fields,
   type NodeId,
@@ -48,7 +49,7 @@ export class Drafts {
 
   /**
    * @param person who will sign; null: the field `by` says
-   * @throws ShoalError UNKNOWN_RELEASE, DOWNGRADE, NOTHING_TO_DO, NO_EARLIER_RELEASE, NOT_FOUND, AMBIGUOUS, BAD_REQUEST
+   * @throws ShoalError UNKNOWN_RELEASE, DOWNGRADE, DATA_NEWER, NOTHING_TO_DO, NO_EARLIER_RELEASE, NOT_FOUND, AMBIGUOUS, BAD_REQUEST
    */
   order(f: Fields, person: string | null): Draft {
     const isRollback = f.has('rollback')
@@ -56,11 +57,11 @@ export class Drafts {
     const { document, release } = chosen
     const window = f.maybe('window', text(100), null)
     if (window !== null) parseWindow(window)
-    if (f.has('data'))
-      throw new ShoalError('BAD_REQUEST', 'data: keep and restore are not there yet; a rollback over a migration is refused by DATA_NEWER')
+    const data = f.maybe('data', (v, w) => asOneOf(v, w, ['keep', 'restore']), null)
     const candidates = this.#candidates(f)
     const allowDowngrade = isRollback || flag(f, 'allowDowngrade')
     if (!allowDowngrade) this.#refuseDowngrade(release, candidates)
+    if (data === null) this.#refuseNewerData(release, candidates)
     this.#refuseWithoutPackage(chosen, candidates)
     const plan = makePlan(candidates, {
       waves: f.maybe('waves', text(200), defaultWaves),
@@ -84,7 +85,7 @@ export class Drafts {
       deadlineMs: number(f, 'deadlineMs', week),
       window,
       allowDowngrade,
-      data: null,
+      data,
       replaceApp: flag(f, 'replaceApp'),
       force: flag(f, 'force'),
       dryRun: flag(f, 'dryRun'),
@@ -175,6 +176,25 @@ export class Drafts {
       if (runs?.name === release.name && gt(runs.version, release.version)) {
         throw new ShoalError('DOWNGRADE', `node ${id.slice(0, 8)} runs ${runs.name}@${runs.version}, the order is for ${release.version}`)
       }
+    }
+  }
+
+  /** Each node knows its own data, and says no to what it cannot open; of others only the release that they run tells. */
+  #refuseNewerData({ kind, name, version, dataVersion }: KnownRelease['release'], candidates: readonly Candidate[]): void {
+    if (kind !== 'app') return
+    const versions = new Map(
+      this.#s.replica.book
+        .releases()
+        .flatMap(({ release }) => Object.values(release.packages).map(ref => [ref.digest, release.dataVersion] as const)),
+    )
+    for (const { id } of candidates) {
+      const runs = this.#views.status(id)?.app
+      const has = runs?.name === name ? (versions.get(runs.digest) ?? 0) : 0
+      if (has <= dataVersion) continue
+      throw new ShoalError(
+        'DATA_NEWER',
+        `node ${id.slice(0, 8)} has data of version ${has}, ${name}@${version} knows ${dataVersion}: --data keep opens it as it is, --data restore puts back what lay there before`,
+      )
     }
   }
 

@@ -243,6 +243,7 @@ class RolloutProgram extends Presence {
       hasPackage: () => true,
       isStaged: digest => this.#disk.staged.has(digest),
       needsRehearsal: () => false,
+      needsPreparation: () => false,
       isHeld: false,
       isHealthy: true,
       isInWindow: () => true,

@@ -19,6 +19,8 @@ export interface Own {
   readonly isStaged: (digest: Digest) => boolean
   /** The staged app would migrate the data, and has not shown yet on a copy that it can. */
   readonly needsRehearsal: (digest: Digest) => boolean
+  /** What becomes of newer data, by the order's word, is not prepared yet for this attempt. */
+  readonly needsPreparation: (known: KnownOrder, attempt: number) => boolean
   readonly isHeld: boolean
   /** The app that runs is well; true without one. */
   readonly isHealthy: boolean
@@ -34,6 +36,7 @@ export type Task =
   | { readonly do: 'fetch'; readonly digest: Digest }
   | { readonly do: 'stage'; readonly digest: Digest }
   | { readonly do: 'rehearse'; readonly digest: Digest }
+  | { readonly do: 'prepare' }
   | { readonly do: 'wait'; readonly forMs: number | null; readonly gateOpen: boolean }
   | { readonly do: 'switch'; readonly digest: Digest }
   /** Already runs what is ordered, or will never do it: say so. */
@@ -132,7 +135,7 @@ function taskFor(known: KnownOrder, follows: KnownOrder | null, own: Own): NextT
   if (known !== follows) return isPlanned && isPassedBy(known, follows, evidence, own) ? task(superseded(follows)) : null
   if (evidence.controls.skipped.has(own.id)) return null
   if (needsPreflight(known, own, attempt)) return task({ do: 'preflight' })
-  return known.preflights.get(own.id)?.go === true ? task(advance(known, evidence, wave, own)) : null
+  return known.preflights.get(own.id)?.go === true ? task(advance(known, attempt, evidence, wave, own)) : null
 }
 
 const needsPreflight = (known: KnownOrder, own: Own, attempt: number): boolean => (known.preflights.get(own.id)?.attempt ?? 0) < attempt
@@ -153,7 +156,7 @@ const superseded = (by: KnownOrder | null): Task => ({
   digest: null,
 })
 
-function advance(known: KnownOrder, evidence: Evidence, wave: number, own: Own): Task {
+function advance(known: KnownOrder, attempt: number, evidence: Evidence, wave: number, own: Own): Task {
   const digest = known.release === null ? null : digestFor(known.release, own.platform)
   if (digest === null) return { do: 'wait', forMs: null, gateOpen: false }
   const gateOpen = isOpen(known, evidence, wave) && !isExpired(known) && !own.isHeld
@@ -166,7 +169,8 @@ function advance(known: KnownOrder, evidence: Evidence, wave: number, own: Own):
   const soakMs = wave === 0 ? 0 : known.order.soakMs
   const left = soakMs - own.evidenceAgeMs(known.id)
   if (left > 0) return { do: 'wait', forMs: left, gateOpen: true }
-  return own.running[known.order.kind] === digest ? hasIt(known, digest, own) : { do: 'switch', digest }
+  if (own.running[known.order.kind] === digest) return hasIt(known, digest, own)
+  return own.needsPreparation(known, attempt) ? { do: 'prepare' } : { do: 'switch', digest }
 }
 
 /** What runs already is not started again: it is a success if it is well, and no verdict on the release if it is not. */

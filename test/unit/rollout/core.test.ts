@@ -285,6 +285,7 @@ const own = (over: Partial<Own> = {}): Own => ({
   hasPackage: () => true,
   isStaged: () => true,
   needsRehearsal: () => false,
+  needsPreparation: () => false,
   isHeld: false,
   isHealthy: true,
   isInWindow: () => true,
@@ -301,6 +302,12 @@ void t.test('a node does one thing after the other, and nothing twice', async t 
   t.same(doing({ go: [node(1)] }), ['wait'], 'staged before its turn')
   t.same(doing({ go: [node(1)] }, { needsRehearsal: digest => digest === v2 }), ['rehearse'], 'rehearsed before its turn')
   t.same(doing({ go: all }, { needsRehearsal: () => true }), ['rehearse'], 'and never switched before that')
+  const attempts: number[] = []
+  const prepares = { needsPreparation: (_: unknown, attempt: number) => attempts.push(attempt) > 0 }
+  t.same(doing({ go: [node(1)] }, prepares), ['wait'], 'what becomes of the data is prepared at its turn')
+  t.same(doing({ go: all }, prepares), ['prepare'])
+  t.same(attempts, [1])
+  t.same(doing({ go: all }, { ...prepares, running: { app: v2, shoal: v1 } }), ['report'])
   t.same(doing({ go: all }, { needsRehearsal: () => true, running: { app: v2, shoal: v1 } }), ['report'])
   t.same(doing({ go: all }), ['switch'])
   t.same(doing({ go: all }, { begun: new Set([orderId('b')]) }), [])

@@ -1,0 +1,91 @@
+/**
+ * The way back over a migration, as the order says: what lay in data/ before is copied out of its snapshot while the app runs, so that the switch is
+ * renames; or an older release is to open the data as it is. The switch tries it like a release, and undoes it when it fails.
+ */
+import { type Swap, snapshotId, treeBytes, type WayBack, wayBackTo } from '../data/index.ts'
+import { type Digest, type NodeId, type Order, ShoalError, type SwitchTarget } from '../model/index.ts'
+import { digestFor, type KnownOrder } from '../rollout/index.ts'
+import { type HomePaths, thisPlatform } from '../slots/index.ts'
+import { runAside } from './aside.ts'
+import type { Memory } from './before.ts'
+import { copyTimeMs, rememberPreparation } from './rehearsals.ts'
+
+export interface GoingBackOptions {
+  readonly paths: HomePaths
+  readonly self: NodeId
+  readonly memory: Memory
+  readonly reserveBytes: () => number
+}
+
+/** What an order over newer data needs; the way back as it is now. */
+interface Due {
+  /** What the release knows. */
+  readonly dataVersion: number
+  readonly how: NonNullable<Order['data']>
+  readonly digest: Digest
+  readonly back: WayBack
+}
+
+export class GoingBack {
+  readonly #o: GoingBackOptions
+  /** A worker that starts anew prepares it anew, and its start removes what the last one copied. */
+  #prepared: Swap | null = null
+
+  constructor(options: GoingBackOptions) {
+    this.#o = options
+  }
+
+  needs(known: KnownOrder, attempt: number): boolean {
+    return this.#due(known) !== null && !this.#isPrepared(known.id, attempt)
+  }
+
+  /** @throws ShoalError NO_SNAPSHOT, DISK_FULL; the signal's reason */
+  async prepare(known: KnownOrder, attempt: number, signal: AbortSignal): Promise<void> {
+    const due = this.#due(known)
+    if (due === null) return
+    const { swap, bytes } = due.how === 'keep' ? await this.#kept(due) : await this.#restored(due, signal)
+    // An older snapshot yet is copied once more, and migrated.
+    rememberPreparation(this.#o.memory, due.digest, 2 * copyTimeMs(bytes))
+    this.#prepared = { ...swap, order: known.id, attempt }
+  }
+
+  /** What the switch is to try beside the release; null: nothing. */
+  swapFor({ order, attempt }: SwitchTarget): Swap | null {
+    return this.#isPrepared(order, attempt) ? this.#prepared : null
+  }
+
+  async #kept({ dataVersion: readBy, back: { held } }: Due): Promise<Prepared> {
+    const { name, dataVersion } = held
+    const id = snapshotId(name, dataVersion, dataVersion, 'swap')
+    const swap = { kind: 'keep', id, source: null, to: { name, dataVersion, readBy }, identity: false } as const
+    return { swap, bytes: await treeBytes(this.#o.paths.data) }
+  }
+
+  async #restored({ back: { held, snapshot } }: Due, signal: AbortSignal): Promise<Prepared> {
+    const { paths, self, reserveBytes } = this.#o
+    const { name, dataVersion } = held
+    if (snapshot === null)
+      throw new ShoalError('NO_SNAPSHOT', `the data has version ${dataVersion}, and no older data of ${name} lies here`)
+    const into = snapshotId(name, dataVersion, snapshot.dataVersion, 'swap')
+    const job = { t: 'stage', home: paths.home, id: snapshot.id, into, self, reserveBytes: reserveBytes() } as const
+    await runAside<'stage'>(job, signal)
+    const to = { name, dataVersion: snapshot.dataVersion }
+    return { swap: { kind: 'restore', id: into, source: snapshot.id, to, identity: false }, bytes: await treeBytes(snapshot.dir) }
+  }
+
+  #isPrepared(order: string, attempt: number): boolean {
+    return this.#prepared?.order === order && this.#prepared.attempt === attempt
+  }
+
+  #due({ order, release }: KnownOrder): Due | null {
+    const digest = release?.kind === 'app' ? digestFor(release, thisPlatform()) : null
+    if (order.data === null || release === null || digest === null) return null
+    const back = wayBackTo(this.#o.paths, release)
+    return back === null ? null : { how: order.data, digest, dataVersion: release.dataVersion, back }
+  }
+}
+
+interface Prepared {
+  readonly swap: Omit<Swap, 'order' | 'attempt'>
+  readonly bytes: number
+}
