@@ -1,12 +1,12 @@
-import { rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { defaultProbationMs, type Handover, parseNodeId } from '../../../src/model/index.ts'
 import { confirmData, type LoadedApp, safeSwitch } from '../../../src/node/app-runner.ts'
 import { type ConditionSource, conditionFor } from '../../../src/node/condition.ts'
-import type { KnownOrder } from '../../../src/rollout/index.ts'
+import { type KnownOrder, preflight } from '../../../src/rollout/index.ts'
 import { withSmallDisk } from '../packages/index.ts'
-import { order, release, Rig, trialOf } from '../data/index.ts'
+import { order, picture, release, Rig, trialOf } from '../data/index.ts'
 
 const v1 = release('1', 1)
 const v2 = release('2', 2)
@@ -89,22 +89,25 @@ void t.test('a switch begins only from a closed journal', async t => {
   )
 })
 
+const sourceOf = (rig: Rig, reserveMb: number, makeRoom: (coming: readonly string[]) => void = () => undefined): ConditionSource => ({
+  paths: rig.paths,
+  self: parseNodeId('a'.repeat(52)),
+  running: () => ({ app: null, shoal: running('overlap').running }),
+  reserveMb: () => reserveMb,
+  orders: () => [],
+  hasLoader: true,
+  isCloned: () => false,
+  makeRoom: async coming => makeRoom(coming),
+})
+
+const known = (of: object | null, how: 'keep' | 'restore' | null = null): KnownOrder =>
+  ({ id: order, order: { kind: 'app', data: how, allowDowngrade: true }, release: of && { packages: {}, ...of } }) as unknown as KnownOrder
+
 void t.test('a preflight sees the data’s version, and counts a snapshot where that rises', async t => {
   const rig = await served(t.testdir())
   writeFileSync(join(rig.paths.data, 'big'), Buffer.alloc(1_000_000))
   const made: string[] = []
-  const source: ConditionSource = {
-    paths: rig.paths,
-    self: parseNodeId('a'.repeat(52)),
-    running: () => ({ app: null, shoal: running('overlap').running }),
-    reserveMb: () => 1,
-    orders: () => [],
-    hasLoader: true,
-    isCloned: () => false,
-    makeRoom: async coming => void made.push(...coming),
-  }
-  const known = (of: object | null): KnownOrder =>
-    ({ id: order, order: { kind: 'app' }, release: of && { packages: {}, ...of } }) as unknown as KnownOrder
+  const source = sourceOf(rig, 1, coming => made.push(...coming))
   const condition = (of: object | null) => conditionFor(known(of), source)
   t.same((await condition({ ...v1, kind: 'app' })).data, { name: 'till', dataVersion: 1 })
   t.equal((await condition({ ...v1, kind: 'app' })).reserveBytes, 1 << 20)
@@ -117,3 +120,33 @@ void t.test('a preflight sees the data’s version, and counts a snapshot where 
   t.ok((await condition({ ...v1, kind: 'app', packages: { any: huge } })).freeBytes > 0)
   t.same(made, [huge.digest], 'where there is none, what nothing needs makes way for it')
 })
+
+void t.test('10 GB of data and no room for a copy of it: refused in the preflight, with what is missing', t =>
+  withSmallDisk(t, async dir => {
+    const rig = await served(join(dir, 'home'))
+    for (const path of [rig.paths.packages, rig.paths.backups]) mkdirSync(path)
+    writeFileSync(join(rig.paths.data, 'big'), '')
+    truncateSync(join(rig.paths.data, 'big'), 10 * 2 ** 30)
+    t.ok(statSync(join(rig.paths.data, 'big')).blocks * 512 < 1 << 20, 'sparse')
+    const packages = { any: { digest: 'd'.repeat(64), size: 1000 } }
+    const asked = async (of: object, how: 'keep' | 'restore' | null = null) => {
+      const it = known({ ...of, kind: 'app', packages, engines: null, minFrom: null }, how)
+      return preflight(it.order, it.release!, await conditionFor(it, sourceOf(rig, 0)))
+    }
+    const before = picture(rig.paths.backups)
+    t.equal(await asked(alsoV1), null, 'a release that reads the data as it is needs no copy')
+    const refused = await asked(v2)
+    t.equal(refused?.code, 'DISK_FULL')
+    const [free = 0, needs = 0, missing = 0] = (refused?.message.match(/\d+/g) ?? []).map(Number)
+    t.ok(free > 0 && free < 2 << 20, `${free} bytes are free`)
+    t.ok(needs > 10 * 2 ** 30 && needs < 10.1 * 2 ** 30, `${needs} are needed`)
+    t.equal(missing, needs - free)
+    t.same(picture(rig.paths.backups), before, 'nothing was copied')
+
+    writeFileSync(rig.paths.dataJournal, JSON.stringify({ schema: 1, held: { name: 'till', dataVersion: 2 } }))
+    t.equal((await asked(v1, 'keep'))?.code, 'DISK_FULL', 'going back to what was kept copies as much')
+    t.equal((await asked(v1, 'restore'))?.code, 'NO_SNAPSHOT')
+    rmSync(join(rig.paths.data, 'big'))
+    t.equal(await asked(v1, 'keep'), null)
+  }),
+)

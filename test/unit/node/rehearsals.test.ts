@@ -119,7 +119,7 @@ void t.test('a migration that does not work: refused with its own message, nothi
       /without an answer \(SIGKILL\)/,
     ],
     ['cannot be imported', '', 'APP_IMPORT_FAILED', /broken/, { module: `throw new Error('broken')` }],
-    ['finds no room', '', 'DISK_FULL', /are missing/, { reserveBytes: 1e15 }],
+    ['finds no room', '', 'DISK_FULL', /bytes/, { reserveBytes: 1e15 }],
   ]
   for (const [what, body, code, message, more = {}] of cases) {
     await t.test(what, async t => {
