@@ -64,17 +64,22 @@ export interface HostOptions {
   readonly onHold?: (ms: number, reason: string) => void
 }
 
-/** @throws ShoalError KEY_FILE_MODE, BAD_REQUEST (config or app.env) */
-export async function createHost(o: HostOptions): Promise<AppHost> {
-  const settings = new Fields(o.config ?? {}, 'config.json.app')
+/** Settings as an app gets them; asked before a switch too, which would fail for them. @throws ShoalError KEY_FILE_MODE, TOO_LARGE, BAD_REQUEST */
+export async function readSettings(config: unknown, envFile: string): Promise<Record<string, unknown>> {
+  const settings = new Fields(config ?? {}, 'config.json.app')
   const own = new Fields(settings.raw('env') ?? {}, 'config.json.app.env')
-  const env = { ...entriesOf(own), ...(await readEnvFile(o.envFile)) }
+  return { ...entriesOf(settings), env: { ...entriesOf(own), ...(await readEnvFile(envFile)) } }
+}
+
+/** @throws ShoalError KEY_FILE_MODE, TOO_LARGE, BAD_REQUEST (config or app.env) */
+export async function createHost(o: HostOptions): Promise<AppHost> {
+  const config = await readSettings(o.config, o.envFile)
   await mkdir(o.dataDir, { recursive: true, mode: 0o700 })
   return {
     dataDir: o.dataDir,
     version: o.version,
     node: { ...o.node, tags: [...o.node.tags] },
-    config: { ...entriesOf(settings), env },
+    config,
     log: o.log,
     hold: (ms, reason) => {
       o.log.info({ ms: parseHold(ms), reason: reason.slice(0, 200) }, 'app asks for time')

@@ -107,5 +107,14 @@ export function parseConfig(value: unknown, where = 'config.json'): Config {
   }
 }
 
+/**
+ * What an app's settings are made of. A file that breaks it is read all the same: the app stays out then, not the node; but nobody shall write it.
+ * @throws ShoalError BAD_REQUEST
+ */
+export function requireAppSettings({ app }: Config, where = 'config.json'): void {
+  const f = new Fields(app ?? {}, `${where}.app`)
+  if (f.has('env')) new Fields(f.raw('env'), `${where}.app.env`)
+}
+
 /** The text of config.json: two spaces, one newline at the end, keys in the contract's order. */
 export const formatConfig = (c: Config): string => `${JSON.stringify(c, null, 2)}\n`

@@ -1,9 +1,11 @@
 /** What a preflight looks at: the machine and this node, before anything is fetched. */
 import { access, constants } from 'node:fs/promises'
+import { readSettings } from '../app/index.ts'
 import { copyBytes, heldData, wayBackTo } from '../data/index.ts'
-import type { Digest, NodeId, Running } from '../model/index.ts'
+import { codeOf, type Digest, messageOf, type NodeId, type Reason, type Running } from '../model/index.ts'
 import { bytesToCome, type Condition, digestFor, type KnownOrder } from '../rollout/index.ts'
 import { freeBytes, type HomePaths, thisPlatform } from '../slots/index.ts'
+import { readConfig } from './home.ts'
 
 export interface ConditionSource {
   readonly paths: HomePaths
@@ -41,6 +43,16 @@ export function failedBefore(orders: readonly KnownOrder[], self: NodeId, except
   return failed
 }
 
+/** Why no app could start with the settings and secrets that lie here; null: one could. */
+async function badSettings({ home, appEnv }: HomePaths): Promise<Reason | null> {
+  try {
+    await readSettings(readConfig(home).app, appEnv)
+    return null
+  } catch (error) {
+    return { code: codeOf(error), message: messageOf(error).slice(0, 1000) }
+  }
+}
+
 /** Free bytes, after what nothing needs has made way if that is what it takes. */
 async function freeFor({ release }: KnownOrder, reserveBytes: number, { paths, makeRoom }: ConditionSource): Promise<number> {
   const ref = release === null ? undefined : (release.packages[thisPlatform()] ?? release.packages['any'])
@@ -69,6 +81,7 @@ export async function conditionFor(known: KnownOrder, s: ConditionSource): Promi
     reserveBytes,
     notWritable: await firstNotWritable([paths.instance, paths.packages, paths.slots, paths.data]),
     failedBefore: failedBefore(s.orders(), s.self, known),
+    badSettings: await badSettings(paths),
     hasRestartPath: s.hasLoader,
     isCloned: s.isCloned(),
   }

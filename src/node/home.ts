@@ -94,6 +94,7 @@ export class Settings {
   readonly #paths: HomePaths
   #config: Config
   #last: Promise<unknown> = Promise.resolve()
+  #changing = 0
 
   constructor(paths: HomePaths, config: Config) {
     this.#paths = paths
@@ -104,14 +105,23 @@ export class Settings {
     return this.#config
   }
 
-  /** One change after the other, each of what the file says now: somebody may have edited it. @throws ShoalError HOME_DAMAGED, DISK_FULL */
-  change(edit: (config: Config) => Config): Promise<void> {
-    return this.#inTurn(() => this.#change(edit))
+  /** A change is on its way to the disk: the file may be the old or the new one. */
+  get isChanging(): boolean {
+    return this.#changing > 0
+  }
+
+  /**
+   * One change after the other, each of what the file says now: somebody may have edited it.
+   * @param written called when it is on the disk, while `isChanging`
+   * @throws ShoalError HOME_DAMAGED, DISK_FULL
+   */
+  change(edit: (config: Config) => Config, written: () => void = () => undefined): Promise<void> {
+    return this.#inTurn(() => this.#change(edit), written)
   }
 
   /** For the next start: the running node goes on as it is. @throws ShoalError HOME_DAMAGED, DISK_FULL, and what `edit` throws */
-  write(edit: (config: Config) => Config): Promise<void> {
-    return this.#inTurn(() => this.#write(edit))
+  write(edit: (config: Config) => Config, written: () => void = () => undefined): Promise<void> {
+    return this.#inTurn(() => this.#write(edit), written)
   }
 
   /** What config.json says now. @throws ShoalError HOME_DAMAGED, BAD_REQUEST */
@@ -120,8 +130,12 @@ export class Settings {
     return parseConfig(parseJson(read(path), path))
   }
 
-  #inTurn(act: () => Promise<void>): Promise<void> {
-    const done = this.#last.then(act)
+  #inTurn(act: () => Promise<void>, written: () => void = () => undefined): Promise<void> {
+    this.#changing += 1
+    const done = this.#last
+      .then(act)
+      .then(written)
+      .finally(() => (this.#changing -= 1))
     this.#last = done.catch(() => undefined)
     return done
   }

@@ -27,8 +27,7 @@ export function webServices(
 ): WebServices {
   const self = home.key.id
   const changeConfig = async (edit: (config: Config) => Config): Promise<void> => {
-    await settings.change(edit)
-    runtime.configChanged()
+    await settings.change(edit, () => runtime.configChanged())
     runtime.mesh.setPinned(settings.config.peers)
     runtime.say('node', '', runtime.about())
   }
@@ -72,10 +71,7 @@ export function webServices(
     unpin: id => changeConfig(config => ({ ...config, peers: config.peers.filter(p => p.id !== id) })),
     rename: name => changeConfig(config => ({ ...config, name })),
     configFile: () => settings.file(),
-    writeConfig: async edit => {
-      await settings.write(edit)
-      runtime.configChanged()
-    },
+    writeConfig: edit => settings.write(edit, () => runtime.configChanged()),
     ...lifecycle,
     backups: runtime.data,
     disk: runtime.room,

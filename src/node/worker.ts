@@ -178,7 +178,7 @@ export class Worker {
     this.#sayListening(settings, port, forward)
     runtime.start(last)
     const { trial } = init
-    if (trial !== null && !this.#probation.signal.aborted) void this.#stand(trial, runtime, { host: dialableHost(settings), port }, home)
+    if (trial !== null && !this.#probation.signal.aborted) void this.#stand(trial, runtime, settings, port, home)
   }
 
   #sayListening(settings: Settings, port: number, forward: string): void {
@@ -230,13 +230,15 @@ export class Worker {
     this.#probation.abort()
   }
 
-  async #stand(trial: SwitchTarget, runtime: NodeRuntime, listen: Address, home: Home): Promise<void> {
+  async #stand(trial: SwitchTarget, runtime: NodeRuntime, settings: Settings, port: number, home: Home): Promise<void> {
     const { signal } = this.#probation
+    const listen = { host: dialableHost(settings), port }
     const before = runtime.before()
     const checks: ProbationChecks = {
       health: limit => runtime.app?.health(limit) ?? Promise.resolve(),
       port: limit => answersTls(listen, home, limit),
-      isUnchanged: () => before.protected === protectedDigest(home.paths),
+      // What this node itself writes meanwhile is remembered as it is written.
+      isUnchanged: () => settings.isChanging || runtime.before().protected === protectedDigest(home.paths),
       linkedBefore: before.linked.filter(id => runtime.replica.fleet.isMember(id)),
       sight: (peer, limit) => runtime.mesh.sight(peer, runtime.addressesOf(peer), limit),
       isLinked: peer => runtime.linked().includes(peer),

@@ -2,7 +2,7 @@
  * config.json of this node over the API, as `shoal config` has it at home: judged whole before it is written, taken at the next start. Who changes it
  * says what they saw, so that nobody takes back what another has just written.
  */
-import { type Config, formatConfig, parseConfig, ShoalError } from '../model/index.ts'
+import { type Config, formatConfig, parseConfig, requireAppSettings, ShoalError } from '../model/index.ts'
 import { readJson } from './body.ts'
 import { type Route, v1 } from './route.ts'
 import type { WebServices } from './services.ts'
@@ -35,6 +35,7 @@ export function configRoutes(s: WebServices): readonly Route[] {
       handle: async (ctx, _param, caller) => {
         const f = await readJson(ctx.req)
         const [seen, wanted] = [parseConfig(f.raw('before'), 'before'), parseConfig(f.raw('config'), 'config')]
+        requireAppSettings(wanted)
         await s.writeConfig(before => {
           if (formatConfig(before) !== formatConfig(seen))
             throw new ShoalError('CONFLICT', 'somebody changed config.json meanwhile: look at what it says now')

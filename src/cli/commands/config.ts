@@ -1,14 +1,14 @@
 /**
- * config get, set and edit: the keys of config.json. A value is JSON, or else a text; the whole file is judged before it is written, and a
- * running node takes it at its next restart.
+ * config get, set and edit: the keys of config.json. A value is JSON, or else a text; the whole file is judged before it is written, by
+ * the node itself if it runs, which takes it at its next restart.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { formatConfig, messageOf, parseConfig, parseJson, ShoalError } from '../../model/index.ts'
-import { removeTree, writeDurable } from '../../slots/index.ts'
+import { type Config, formatConfig, messageOf, parseConfig, parseJson, requireAppSettings, ShoalError } from '../../model/index.ts'
+import { removeTree, runningSupervisor, writeDurable } from '../../slots/index.ts'
 import { readConfig } from '../home/index.ts'
 import { didYouMean } from '../closest.ts'
 import type { Context } from '../context.ts'
@@ -72,14 +72,30 @@ async function set(context: Context, args: Args): Promise<Outcome> {
   const path = pathOf(context, key)
   const before = readConfig(context.paths)
   const value = read(args.need(1, 'value'), at(before, path))
-  const after = asUsage(() => parseConfig(replaced(before, path, value)))
-  await writeDurable(context.paths.config, formatConfig(after))
+  const after = asUsage(() => judged(replaced(before, path, value)))
+  await write(context, before, after)
   const needsRestart = formatConfig(before) !== formatConfig(after)
   return {
     document: { key, value: at(after, path) ?? null, restart: needsRestart },
     text: [`${key} = ${textOf(at(after, path))}`, needsRestart ? 'a running node takes it with `shoal restart`' : 'it was so already'],
   }
 }
+
+/** @throws ShoalError BAD_REQUEST that names the key */
+function judged(value: unknown): Config {
+  const config = parseConfig(value)
+  requireAppSettings(config)
+  return config
+}
+
+/** A node that runs writes it itself: in the probation of a release it goes back from what anybody else changes there. */
+async function write(context: Context, before: Config, after: Config): Promise<void> {
+  if (await isServing(context)) await context.api().post('config', { config: after, before })
+  else await writeDurable(context.paths.config, formatConfig(after))
+}
+
+const isServing = async (context: Context): Promise<boolean> =>
+  (await runningSupervisor(context.paths)) !== null && (await context.api().probe('livez')) !== null
 
 /** The person's editor, on a copy: what it leaves is judged before it counts. A copy that is refused stays, so that no typing is lost. */
 async function edit(context: Context): Promise<Outcome> {
@@ -94,7 +110,7 @@ async function edit(context: Context): Promise<Outcome> {
   const isChanged = formatConfig(after) !== formatConfig(before)
   if (isChanged && formatConfig(readConfig(context.paths)) !== formatConfig(before))
     throw new ShoalError('CONFLICT', `${context.paths.config}: somebody changed it meanwhile; your text is in ${copy}`)
-  if (isChanged) await writeDurable(context.paths.config, formatConfig(after))
+  if (isChanged) await write(context, before, after)
   await removeTree(folder)
   return {
     document: { config: after, restart: isChanged },
@@ -119,7 +135,7 @@ async function runEditor(context: Context, file: string): Promise<void> {
 /** @throws ShoalError BAD_REQUEST that names the copy */
 function edited(text: string, copy: string): ReturnType<typeof parseConfig> {
   try {
-    return parseConfig(parseJson(text, 'config.json'))
+    return judged(parseJson(text, 'config.json'))
   } catch (cause) {
     throw new ShoalError('BAD_REQUEST', `${messageOf(cause)}\nconfig.json is as it was; your text is in ${copy}`, { cause })
   }

@@ -1,7 +1,18 @@
 /** Commands that make a home a node: init, start, join. */
-import { parseAddress, parseDisplayName, parseOperatorName, ShoalError } from '../../model/index.ts'
+import { readSettings } from '../../app/index.ts'
+import { codeOf, messageOf, parseAddress, parseDisplayName, parseOperatorName, ShoalError } from '../../model/index.ts'
 import { readCurrent } from '../../slots/index.ts'
-import { checkHome, enter, enterUnattended, found, givenToken, type Founded, type FoundOptions, type NodeOptions } from '../home/index.ts'
+import {
+  checkHome,
+  enter,
+  enterUnattended,
+  found,
+  givenToken,
+  type Founded,
+  type FoundOptions,
+  type NodeOptions,
+  readConfig,
+} from '../home/index.ts'
 import type { Context } from '../context.ts'
 import { withDashboard } from '../dashboard.ts'
 import { maxInputChars } from '../limits.ts'
@@ -87,7 +98,17 @@ async function start(context: Context, args: Args): Promise<Outcome> {
     else for (const line of foundedText(context, await foundAndTell(context, args)).slice(0, 2)) context.note(line)
   }
   checkHome(home)
+  await warnOfSettings(context)
   return { text: [] }
+}
+
+/** With settings that no app can read the node serves in safe mode, where it can still be reached: said, not refused. */
+async function warnOfSettings(context: Context): Promise<void> {
+  try {
+    await readSettings(readConfig(context.paths).app, context.paths.appEnv)
+  } catch (error) {
+    context.note(`the app stays out: ${messageOf(error)} (${codeOf(error)})`)
+  }
 }
 
 async function join(context: Context, args: Args): Promise<Outcome> {

@@ -4,7 +4,7 @@ import type { Client } from '../client.ts'
 import { readConfig } from '../home/index.ts'
 import { checkCloned, checkHealth, checkLinks, checkPinned, checkRestart, checkRuns } from './fleet.ts'
 import { type Check, type Finding, ok, problem, runCheck } from './finding.ts'
-import { checkCertificates, checkDatabase, checkDisk, checkModes, checkNode, checkPortFree, checkSlots } from './machine.ts'
+import { checkCertificates, checkDatabase, checkDisk, checkModes, checkNode, checkPortFree, checkSettings, checkSlots } from './machine.ts'
 
 export type { Finding }
 
@@ -34,6 +34,7 @@ export async function examine({ paths, api, signal, now }: Patient): Promise<rea
   })
   if (findings.at(-1)?.state !== 'ok') return findings
   const config = readConfig(paths)
+  await look('settings', checkSettings(paths, config))
   await look('disk', checkDisk(paths, config))
   await look('runs', checkRuns(paths, api))
   if (running === null) await look('port', checkPortFree(config))

@@ -3,6 +3,7 @@ import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { readSettings } from '../../app/index.ts'
 import { type Config, type Digest, parseAddress, systemCodeOf } from '../../model/index.ts'
 import { unpackPackage } from '../../packages/index.ts'
 import {
@@ -68,6 +69,14 @@ function webCertificate(paths: HomePaths, now: Date, found: Parameters<Check>[0]
   if (days < 0) found(problem('CERTIFICATE_EXPIRED', `${paths.webPem}: was good until ${web.validTo}`, todo))
   else if (days < 14) found(advice(`${paths.webPem}: is good for ${days} more days`, todo))
 }
+
+/** Settings and secrets of the app, as it would get them. */
+export const checkSettings =
+  (paths: HomePaths, config: Config): Check =>
+  async found => {
+    await readSettings(config.app, paths.appEnv)
+    found(ok('settings and secrets of the app can be read'))
+  }
 
 export const checkDisk =
   (paths: HomePaths, config: Config): Check =>

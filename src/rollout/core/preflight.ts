@@ -22,6 +22,8 @@ export interface Condition {
   readonly notWritable: string | null
   /** Digests that failed here before. */
   readonly failedBefore: ReadonlySet<Digest>
+  /** Settings or secrets of the app with which no release could start. */
+  readonly badSettings: Reason | null
   readonly hasRestartPath: boolean
   /** Another machine lives under this node's id. */
   readonly isCloned: boolean
@@ -67,6 +69,7 @@ const checks: readonly Check[] = [
     release.kind === 'shoal' && !now.hasRestartPath
       ? no('NO_RESTART_PATH', 'neither a loader nor a service would start this node again')
       : null,
+  (_order, _release, _ref, now) => now.badSettings,
   (_order, _release, _ref, now) => (now.notWritable === null ? null : no('NOT_WRITABLE', `cannot write ${now.notWritable}`)),
   (_order, _release, ref, now) => {
     const needs = bytesToCome(ref) + now.reserveBytes

@@ -231,6 +231,8 @@ void t.test('config get and set: judged whole, written whole', async t => {
     ['limits.uploads', '0', 2, 'USAGE'],
     ['listen', 'nowhere', 2, 'USAGE'],
     ['tags', 'UPPER', 2, 'USAGE'],
+    ['app', '42', 2, 'USAGE'],
+    ['app.env', '[]', 2, 'USAGE'],
     ['tag', 'x', 1, 'NOT_FOUND'],
     ['__proto__.x', '1', 1, 'NOT_FOUND'],
   ]

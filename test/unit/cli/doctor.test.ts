@@ -83,6 +83,8 @@ void t.test('each thing that is wrong has its code and what to do, and exit 1', 
     ['slots', 'SLOT_DAMAGED', kept(entry, () => rmSync(entry))],
     ['config', 'HOME_DAMAGED', kept(paths.config, () => rmSync(paths.config))],
     ['config', 'BAD_REQUEST', rewrite({ listen: 'nowhere' })],
+    ['settings', 'BAD_REQUEST', rewrite({ app: 42 })],
+    ['settings', 'KEY_FILE_MODE', { do: () => writeFileSync(paths.appEnv, 'A=1', { mode: 0o644 }), undo: () => rmSync(paths.appEnv) }],
     ['disk', 'DISK_FULL', rewrite({ limits: { reserveMb: 1_000_000 } })],
     ['links', 'PEER_FAILED', rewrite({ peers: [peer] })],
     [
