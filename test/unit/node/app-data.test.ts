@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { defaultProbationMs, type Handover, parseNodeId } from '../../../src/model/index.ts'
+import { defaultConfig, defaultProbationMs, formatConfig, type Handover, parseNodeId } from '../../../src/model/index.ts'
 import { confirmData, type LoadedApp, safeSwitch } from '../../../src/node/app-runner.ts'
 import { type ConditionSource, conditionFor } from '../../../src/node/condition.ts'
 import { type KnownOrder, preflight } from '../../../src/rollout/index.ts'
@@ -89,16 +89,19 @@ void t.test('a switch begins only from a closed journal', async t => {
   )
 })
 
-const sourceOf = (rig: Rig, reserveMb: number, makeRoom: (coming: readonly string[]) => void = () => undefined): ConditionSource => ({
-  paths: rig.paths,
-  self: parseNodeId('a'.repeat(52)),
-  running: () => ({ app: null, shoal: running('overlap').running }),
-  reserveMb: () => reserveMb,
-  orders: () => [],
-  hasLoader: true,
-  isCloned: () => false,
-  makeRoom: async coming => makeRoom(coming),
-})
+function sourceOf(rig: Rig, reserveMb: number, makeRoom: (coming: readonly string[]) => void = () => undefined): ConditionSource {
+  writeFileSync(rig.paths.config, formatConfig(defaultConfig('box')))
+  return {
+    paths: rig.paths,
+    self: parseNodeId('a'.repeat(52)),
+    running: () => ({ app: null, shoal: running('overlap').running }),
+    reserveMb: () => reserveMb,
+    orders: () => [],
+    hasLoader: true,
+    isCloned: () => false,
+    makeRoom: async coming => makeRoom(coming),
+  }
+}
 
 const known = (of: object | null, how: 'keep' | 'restore' | null = null): KnownOrder =>
   ({ id: order, order: { kind: 'app', data: how, allowDowngrade: true }, release: of && { packages: {}, ...of } }) as unknown as KnownOrder
