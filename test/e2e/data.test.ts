@@ -29,7 +29,7 @@ const kept = (node: TestNode): string[] =>
     .filter(path => /after.schema\.txt$/.test(path))
     .map(path => node.file(join('instance/backups', path)))
 
-void t.test('data versions: migrated once, put back, kept', { timeout: 120_000 }, async t => {
+void t.test('data versions: migrated once, put back, kept', { timeout: 280_000 }, async t => {
   const fleet = await new TestFleet(t).found(2)
   const apps = join(fleet.dir, 'apps')
   const [first, canary] = [fleet.first, fleet.node(1)]
