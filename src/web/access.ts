@@ -1,10 +1,11 @@
 /** Who may call a route. A peer's certificate is not a user, a user's session is not a peer. Permission is judged before the body is read. */
 import type { IncomingMessage } from 'node:http'
-import { isIP } from 'node:net'
-import { type NodeId, parseAddress, ShoalError } from '../model/index.ts'
+import { networkInterfaces } from 'node:os'
+import { type NodeId, ShoalError } from '../model/index.ts'
 import { nodeOfCertificate, type Role, roles } from '../trust/index.ts'
 import { type Caller, checkCsrf } from './callers.ts'
 import type { Who } from './listener/index.ts'
+import { isOwnHost } from './own-hosts.ts'
 import type { Session } from './sessions/index.ts'
 import type { WebServices } from './services.ts'
 
@@ -86,29 +87,15 @@ function mayPerson(access: Exclude<Access, 'peer'>, { name, role }: Session): vo
     throw new ShoalError('NOT_ALLOWED', `${name} is ${role}; this takes ${least === 'admin' ? 'an admin' : 'an operator or admin'}`)
 }
 
-const hostOf = (text: string): string | null => {
-  try {
-    return parseAddress(/:\d+$/.test(text) ? text : `${text}:443`).host.toLowerCase()
-  } catch {
-    return null
-  }
-}
+const interfaces = (): readonly string[] => Object.values(networkInterfaces()).flatMap(list => (list ?? []).map(each => each.address))
 
 /**
- * Under /_shoal/ only names of this node are answered, against DNS rebinding; pages of other sites may ask nothing.
+ * Under /_shoal/ only names and addresses of this node are answered, against DNS rebinding; pages of other sites may ask nothing.
  * @throws ShoalError MISDIRECTED, FOREIGN_ORIGIN
  */
 export function checkHost(req: IncomingMessage, services: WebServices): void {
-  const host = hostOf(req.headers.host ?? '')
-  const config = services.config()
-  const own = [...services.addresses(), config.listen, ...config.hosts].map(a => hostOf(a))
-  const isOwn =
-    host !== null &&
-    (isIP(host) !== 0 ||
-      host === 'localhost' ||
-      own.includes(host) ||
-      host === config.name.toLowerCase() ||
-      host.endsWith(`.${services.replica.fleet.root.fleet}.shoal`))
+  const own = { config: services.config(), addresses: services.addresses(), fleet: services.replica.fleet.root.fleet }
+  const isOwn = isOwnHost(req.headers.host ?? '', { ...own, local: req.socket.localAddress ?? '', interfaces })
   if (!isOwn) throw new ShoalError('MISDIRECTED', `host "${req.headers.host ?? ''}" is none of this node’s`)
   const origin = req.headers.origin
   if (origin !== undefined && origin !== `https://${req.headers.host ?? ''}`)
