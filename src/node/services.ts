@@ -54,6 +54,7 @@ export function webServices(
     people: runtime.store.people,
     audit: runtime.store.audit,
     operatorKeys: operatorKeyFiles(home.paths.operators),
+    isConsole: () => runtime.about().console,
     packages: runtime.packages,
     freeBytes: () => freeBytes(home.paths.instance),
     servePackage: (req, res, path) => void runtime.packageServer.handle(req, res, path),

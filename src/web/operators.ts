@@ -23,6 +23,10 @@ export interface NewPerson {
   readonly passphrase: string
 }
 
+/** The root was refused for sure. After all else it may count already, and its key must not be lost. */
+const isRefusal = (error: unknown): boolean =>
+  error instanceof ShoalError && ['CONFLICT', 'BAD_ROOT', 'BAD_SIGNATURE', 'NOT_ALLOWED', 'TOO_LARGE', 'FLEET_UNKNOWN'].includes(error.code)
+
 export class Operators {
   readonly #s: WebServices
   readonly #takeRoot: (text: string) => void
@@ -37,12 +41,18 @@ export class Operators {
     return this.#root.people.map(({ name, role, keyid }) => ({ name, role, keyid }))
   }
 
-  /** `{ name, role }`. @throws ShoalError CONFLICT, BAD_REQUEST, BAD_ROOT */
+  /** `{ name, role }`. @throws ShoalError CONFLICT, BAD_REQUEST, BAD_ROOT; NO_OPERATOR_KEY at a node that keeps no operators' keys */
   async add(f: Fields, admin: OperatorKey): Promise<NewPerson> {
     const name = f.get('name', parseOperatorName)
     const role = f.get('role', (v, w) => asOneOf(v, w, roles))
     this.#mustBeNew(name)
-    if ((await this.#s.operatorKeys.read(name)) !== null) throw new ShoalError('CONFLICT', `a key of ${name} is kept here already`)
+    if (!this.#s.isConsole())
+      throw new ShoalError('NO_OPERATOR_KEY', 'this node is no console: a new key could not be kept here; add people at a console node')
+    if ((await this.#s.operatorKeys.read(name)) !== null)
+      throw new ShoalError(
+        'CONFLICT',
+        `a key of ${name} is kept here already (certs/operators/${name}.json): of an earlier try, perhaps; move it away to make another`,
+      )
     const passphrase = newPassphrase()
     const made = await newKeyLater(name, passphrase)
     await this.#s.operatorKeys.save(name, made.file)
@@ -52,7 +62,7 @@ export class Operators {
       this.#next({ people: [...this.#root.people, { name, role, keyid, publicHex }] }, admin)
       return { name, role, keyid, passphrase }
     } catch (error) {
-      await this.#s.operatorKeys.drop(name)
+      if (isRefusal(error)) await this.#s.operatorKeys.drop(name)
       throw error
     }
   }

@@ -119,6 +119,8 @@ export interface WebServices {
   readonly people: SessionStore & TokenStore & AnswerStore
   readonly audit: AuditLog
   readonly operatorKeys: OperatorKeyFiles
+  /** The node may keep operators' keys. */
+  readonly isConsole: () => boolean
   readonly packages: PackageFiles
   /** Where instance/ lies. */
   readonly freeBytes: () => Promise<number>
