@@ -19,7 +19,7 @@ import {
   type ToWorker,
 } from '../model/index.ts'
 import { type ProbationChecks, stand } from '../rollout/index.ts'
-import { readSlotManifest, slotDir, writeDurable } from '../slots/index.ts'
+import { readSlotManifest, slotDir, sweepUnfinished, writeDurable } from '../slots/index.ts'
 import { serverNameOf } from '../trust/index.ts'
 import { createWeb, Listener, privatePath, type Web } from '../web/index.ts'
 import { type LoadedApp, loadApp } from './app-runner.ts'
@@ -120,6 +120,8 @@ export class Worker {
     const { home } = this.#o
     const config = readConfig(home)
     this.#home = readHome(home, webHosts(config))
+    const { instance, certs, operators, slots } = this.#home.paths
+    await sweepUnfinished([instance, certs, operators, slots])
     this.#shoal = runningOf(home, init.shoal)
     if (init.app !== null && !init.safe) {
       const isWhole = await mendIfDamaged(this.#home.paths, init.app, init.trial !== null, this.#o.log)

@@ -13,6 +13,7 @@ export {
   writeDurableSync,
 } from './durable.ts'
 export { hasFileList, verifySlot } from './files.ts'
+export { sweepUnfinished } from './litter.ts'
 export { type HomePaths, homePaths } from './paths.ts'
 export {
   endAtOnce,

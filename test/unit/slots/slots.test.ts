@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -15,6 +15,7 @@ import {
   nodeBinaryOf,
   nodePackageName,
   removeSlot,
+  sweepUnfinished,
   readCurrent,
   readSlotManifest,
   realDisk,
@@ -263,6 +264,15 @@ void t.test('what is no program makes no slot', async t => {
   t.notOk(existsSync(join(program, 'home/instance')), 'nothing was written')
   t.throws(() => readSlotManifest(program), ShoalError)
   t.equal(nodeBinaryOf(dirname(program)), null)
+})
+
+void t.test('what killed writers left beside files is swept; what a living one writes is not', async t => {
+  const dead = spawnSync(process.execPath, ['-e', '0']).pid
+  const living = [`a.${process.pid}.0123abcd.tmp`, `b.${process.ppid}.tmp`, 'mine.tmp', `c.${dead}.tmp.txt`, 'web.json']
+  const left = [`config.json.${dead}.0123abcd.tmp`, `web.json.${dead}.tmp`]
+  const dir = t.testdir(Object.fromEntries([...living, ...left].map(name => [name, 'half'])))
+  await sweepUnfinished([dir, join(dir, 'none')])
+  t.same(readdirSync(dir).sort(), living.toSorted())
 })
 
 void t.test('a slot goes whole, and never one that current.json names', async t => {
