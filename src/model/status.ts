@@ -54,6 +54,8 @@ export interface NodeBody {
   readonly platform: string
   readonly nodejs: string
   readonly console: boolean
+  /** It has the CA's key, and so lets others in; null: it is of a version that does not say. */
+  readonly redeems: boolean | null
   /** The node went out gracefully; its facts may be forgotten. */
   readonly left: boolean
 }
@@ -72,6 +74,7 @@ export function parseNodeBody(value: unknown): NodeBody {
     platform: f.string('platform', 32),
     nodejs: f.string('nodejs', 32),
     console: f.maybe('console', asBoolean, false),
+    redeems: f.maybe('redeems', asBoolean, null),
     left: f.maybe('left', asBoolean, false),
   }
 }

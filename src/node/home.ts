@@ -188,13 +188,13 @@ const isAny = (host: string): boolean => host === '0.0.0.0' || host === '::'
 const withoutPort = (host: string): string => (isIP(host) === 0 ? host.replace(/:\d+$/, '') : host)
 
 /** What a node says of itself. */
-export const describe = (config: Config, isConsole: boolean, left: boolean): NodeBody => ({
+export const describe = (config: Config, can: { readonly console: boolean; readonly redeems: boolean }, left: boolean): NodeBody => ({
   name: config.name,
   addresses: advertised(config),
   tags: config.tags,
   platform: thisPlatform(),
   nodejs: process.versions.node,
-  console: isConsole,
+  ...can,
   left,
 })
 

@@ -249,7 +249,8 @@ export class NodeRuntime {
   }
 
   about(left = false): NodeBody {
-    return describe(this.#o.settings.config, this.store.remembered('console') === 'true', left)
+    const can = { console: this.store.remembered('console') === 'true', redeems: this.#o.home.ca !== null }
+    return describe(this.#o.settings.config, can, left)
   }
 
   /** Says a fact of this node's own, unless it is what was said last. A silent node says it to itself. */

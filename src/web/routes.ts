@@ -6,6 +6,7 @@ import {
   controlActions,
   Fields,
   formatAddress,
+  type NodeId,
   parseAddress,
   parseDigest,
   parseDisplayName,
@@ -142,9 +143,12 @@ function readRoutes(s: WebServices, views: Views, streams: EventStreams): readon
   ]
 }
 
-/** Who lets others in, as far as this node can know: what `keys restore` made of another, only that one knows. */
-const redeemersOf = ({ replica, ca, self }: WebServices): readonly string[] =>
-  replica.fleet.members().flatMap(m => ((m.id === self ? ca !== null : m.mayInvite) ? [m.id] : []))
+/** Who lets others in: each node says whether it has the CA's key, also by `keys restore`; of one of an older version its invite tells. */
+const redeemersOf = ({ replica, ca, self }: WebServices): readonly string[] => {
+  const redeems = (m: { readonly id: NodeId; readonly mayInvite: boolean }): boolean =>
+    m.id === self ? ca !== null : (replica.fleet.node(m.id)?.redeems ?? m.mayInvite)
+  return replica.fleet.members().flatMap(m => (redeems(m) ? [m.id] : []))
+}
 
 function packageRoutes(s: WebServices): readonly Route[] {
   const turns = new UploadTurns()

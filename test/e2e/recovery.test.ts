@@ -2,7 +2,7 @@
 import { copyFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { must, TestFleet } from './fleet.ts'
+import { must, TestFleet, until } from './fleet.ts'
 
 void t.test('the founder is lost: with the kit another node names an admin and lets others in', { timeout: 280_000 }, async t => {
   const fleet = await new TestFleet(t).found(2)
@@ -40,6 +40,10 @@ void t.test('the founder is lost: with the kit another node names an admin and l
   const { token } = (await must(left.cli(['invite', ...bea, '--json'], asBea))).json()
   const third = await fleet.join(token)
   await fleet.linked()
+  await until('the third knows who lets others in', async () => {
+    const { redeemers } = (await third.api('fleet')) as unknown as { readonly redeemers: readonly string[] }
+    return redeemers.includes(left.id)
+  })
   await must(left.cli(['nodes', 'remove', founder.id, '--reason', 'burnt', ...bea, '--json'], asBea))
   const { nodes } = await third.api('nodes')
   t.same(new Set(nodes.map(n => n.id)), new Set([left.id, third.id]))

@@ -85,6 +85,7 @@ export class WrittenNode {
       platform: 'linux-x64',
       nodejs: '24.21.0',
       console: false,
+      redeems: null,
       left: false,
     }
     return this.says('node', '', { ...body, ...over })
