@@ -10,8 +10,9 @@ export const maxAnswerBytes = 64 << 20
 export const maxRetryAfterMs = 5000
 /** A node may be changing over: so long a watch waits for it to come back. */
 export const reconnectMs = 60_000
-/** How often a watched rollout is asked for. */
+/** How often a watched rollout is asked for; twice as long as an answer takes, but no longer than that. */
 export const pollMs = 250
+export const maxPollMs = 2000
 /** How often a bar is drawn. */
 export const progressMs = 100
 /** How often a log that is followed is asked for. */

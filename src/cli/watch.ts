@@ -8,7 +8,7 @@ import { parseRollout, type RolloutAnswer } from './answers.ts'
 import type { Context } from './context.ts'
 import { columnsOf } from './io.ts'
 import { LiveBlock } from './live-block.ts'
-import { pollMs, reconnectMs, settledMs } from './limits.ts'
+import { maxPollMs, pollMs, reconnectMs, settledMs } from './limits.ts'
 import { changes, nothingTold } from './progress.ts'
 import { glyphsFor, render } from './render.ts'
 import { endStates, stuckStates } from './verdict.ts'
@@ -41,6 +41,7 @@ export async function watch(deps: WatchDeps): Promise<Watched> {
   let lastAnswerMs: number | null = null
   let isLost = false
   for (;;) {
+    const askedMs = deps.now()
     try {
       const document = await deps.ask()
       const rollout = parseRollout(document)
@@ -57,7 +58,8 @@ export async function watch(deps: WatchDeps): Promise<Watched> {
       if (!isLost) deps.say(`no answer (${error.message}); waiting for the node to come back`)
       isLost = true
     }
-    await deps.wait(pollMs)
+    // A picture of thousands of nodes is dear to make and to read: who watches leaves the node time for others.
+    await deps.wait(Math.max(pollMs, Math.min(maxPollMs, 2 * (deps.now() - askedMs))))
   }
 }
 

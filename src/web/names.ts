@@ -1,5 +1,5 @@
 /** What people write for a node or a rollout: an id, a unique prefix, a name, `self`, `latest`. */
-import { type NodeId, resolvePrefix, ShoalError } from '../model/index.ts'
+import { isNodeId, type NodeId, resolvePrefix, ShoalError } from '../model/index.ts'
 import type { KnownOrder } from '../rollout/index.ts'
 import type { WebServices } from './services.ts'
 import type { Views } from './views.ts'
@@ -7,6 +7,8 @@ import type { Views } from './views.ts'
 export function findNode(services: WebServices, text: string): NodeId {
   if (text === 'self') return services.self
   const { fleet } = services.replica
+  // An order may name thousands: a whole id needs no look through all.
+  if (isNodeId(text) && (fleet.isMember(text) || fleet.removalOf(text) > 0)) return text
   const ids = [...fleet.members().map(m => m.id), ...fleet.removed()]
   // An id, or a prefix of one, is what it says, whatever somebody calls a node.
   if (ids.some(id => id === text || (text.length >= 6 && id.startsWith(text.toLowerCase())))) return resolvePrefix(text, ids, 'node')

@@ -1,7 +1,8 @@
 /**
  * `npm run bench:dashboard`: the dashboard of a real node before a fleet of ten thousand. Measured in Chromium: until the page is painted with its
  * first row of nodes, each time in a new browser context; and from a status that a node signs until the page shows it, with nothing else going
- * on and while others tell theirs. `--nodes N`, `--loads N`, `--changes N`, `--busy STATUSES_PER_SECOND`.
+ * on and in the middle of a rollout, in which so many nodes a second say how far they are, and as many that they have done it. `--nodes N`,
+ * `--loads N`, `--changes N`, `--busy NODES_PER_SECOND`.
  */
 import { parseArgs } from 'node:util'
 import { TestFleet, until } from '../e2e/fleet.ts'
@@ -18,10 +19,10 @@ async function changes(b: Bench, count: number, first: number): Promise<number[]
   return times
 }
 
-/** Statuses of others, some ten at a time, until it is stopped. */
+/** Statuses and outcomes of others, ten times a second, until it is stopped. */
 function chatter(crowd: Crowd, perSecond: number): () => void {
   let n = 0
-  const timer = setInterval(() => crowd.tell(Array.from({ length: perSecond / 10 }, () => crowd.progress(n++))), 100)
+  const timer = setInterval(() => crowd.tell(Array.from({ length: perSecond / 10 }, () => crowd.progress(n++)).flat()), 100)
   return () => clearInterval(timer)
 }
 
@@ -69,7 +70,7 @@ await bench(async teardowns => {
           loads.map(each => each.row),
         ),
         row('a change, nothing else going on', quiet),
-        row(`a change among ${values.busy} others a second`, busy),
+        row(`a change in a rollout, ${values.busy} nodes a second`, busy),
       ],
     ),
   )

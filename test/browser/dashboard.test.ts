@@ -235,6 +235,13 @@ await t.test('by the keyboard alone: from the log-in to the question before an o
     t.ok(await target.evaluate(element => element === element.ownerDocument.activeElement), `${selector} is reached`)
     await own.keyboard.press('Enter')
   }
+  await own.locator('tbody input[type=checkbox]').first().focus()
+  await own.keyboard.press('Space')
+  await own.locator('.selected').waitFor(slow)
+  await press('.selected button:nth-of-type(2)')
+  await own.getByRole('dialog').waitFor(slow)
+  await own.keyboard.press('Escape')
+  await own.getByRole('dialog').waitFor({ ...slow, state: 'detached' })
   await press('nav a[href="#/releases"]')
   await press('th a[href="#/releases/till%401.1.0"]')
   await press('button.main')

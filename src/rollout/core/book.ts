@@ -32,11 +32,13 @@ interface Entry {
   readonly preflights: Map<NodeId, PreflightBody>
   readonly outcomes: Map<NodeId, OutcomeBody>
   readonly receipts: Map<NodeId, Receipt[]>
-  /** What was last made of it, as long as that stands. */
+  /** What was last made of it. */
   made: Made | null
 }
 
 interface Made {
+  /** Nothing but the age has changed since. */
+  stands: boolean
   readonly membership: number
   readonly known: KnownOrder
 }
@@ -142,21 +144,22 @@ export class OrderBook {
     const known: KnownOrder[] = []
     for (const [id, entry] of this.#entries) {
       if (entry.order === null) continue
-      const made = entry.made?.known
+      const { made } = entry
       const ageMs = ageOf(id as OrderId)
-      if (made !== undefined && entry.made?.membership === membership) known.push({ ...made, ageMs })
-      else known.push(this.#remember(entry, this.#known(id as OrderId, entry, entry.order, ageMs, isGone), membership))
+      if (made?.stands === true && made.membership === membership) known.push({ ...made.known, ageMs })
+      else known.push(this.#remember(entry, this.#known(id as OrderId, entry, entry.order, ageMs, isGone, membership), membership))
     }
     return known
   }
 
-  #known(id: OrderId, entry: Entry, order: Order, ageMs: number, isGone: IsGone): KnownOrder {
+  #known(id: OrderId, entry: Entry, order: Order, ageMs: number, isGone: IsGone, membership?: number): KnownOrder {
     const plan = this.#plans.get(order.plan) ?? null
+    const before = entry.made?.membership === membership && entry.made?.known.plan === plan ? entry.made.known.gone : null
     return {
       id,
       order,
       plan,
-      gone: new Set(plan?.waves.flatMap(w => w.nodes.filter(isGone))),
+      gone: before ?? new Set(plan?.waves.flatMap(w => w.nodes.filter(isGone))),
       release: this.#releases.get(order.release) ?? null,
       controls: [...entry.controls.values()],
       preflights: entry.preflights,
@@ -169,18 +172,18 @@ export class OrderBook {
   #remember(entry: Entry, known: KnownOrder, membership: number | undefined): KnownOrder {
     if (membership === undefined) return known
     const stamped = { ...known, stamp: {} }
-    entry.made = { membership, known: stamped }
+    entry.made = { stands: true, membership, known: stamped }
     return stamped
   }
 
   #changed(isMeant: (order: Order) => boolean): void {
-    for (const entry of this.#entries.values()) if (entry.order !== null && isMeant(entry.order)) entry.made = null
+    for (const { order, made } of this.#entries.values()) if (order !== null && made !== null && isMeant(order)) made.stands = false
   }
 
   /** The entry, to be changed. */
   #touched(id: string): Entry {
     const entry = this.#entry(id)
-    entry.made = null
+    if (entry.made !== null) entry.made.stands = false
     return entry
   }
 

@@ -12,8 +12,9 @@ import { moment } from './say.ts'
 interface Made {
   readonly token: string
   readonly expiresAt: string
-  /** Who was there when the token was made. */
+  /** Who was there when the token was made, and how many. */
   readonly before: ReadonlySet<string>
+  readonly total: number
 }
 
 const spans = [
@@ -31,14 +32,17 @@ const spanText = (ms: number): string => {
 const Token = ({ made }: { readonly made: Made }): JSX.Element => {
   const { value } = useQuery<NodePage>('nodes?limit=500', ['nodes'])
   const w = words()
-  const arrived = (value.value?.nodes ?? []).filter(node => !made.before.has(node.id))
+  const arrived = (value.value?.nodes ?? []).filter(node => !made.before.has(node.id)).map(node => node.name)
+  // In a great fleet the new one may stand on another page.
+  const more = (value.value?.counts['total'] ?? 0) - made.total
+  const names = arrived.length > 0 || more <= 0 ? arrived : [w.nodes(more)]
   return (
     <div class="stack">
       <h3>{w.people.run}</h3>
       <Command text={`npx shoal join ${made.token} && npx shoal start`} />
       <p class="sub">{w.people.until(moment(made.expiresAt, w.locale, Date.now()))}</p>
-      <p class={arrived.length > 0 ? 'done' : 'sub'} role="status">
-        {arrived.length > 0 ? w.people.arrived(w.list(arrived.map(node => node.name))) : w.people.waiting}
+      <p class={names.length > 0 ? 'done' : 'sub'} role="status">
+        {names.length > 0 ? w.people.arrived(w.list(names)) : w.people.waiting}
       </p>
     </div>
   )
@@ -55,8 +59,9 @@ export const Invite = ({ summary }: { readonly summary: Summary }): JSX.Element 
     refusal.value = null
     const expiresMs = spans.find(([, text]) => text === expires)?.[0]
     const before = new Set((value.value?.nodes ?? []).map(node => node.id))
+    const total = value.value?.counts['total'] ?? 0
     post<Made>('invites', { uses: Number(uses), expiresMs, canInvite, console }).then(
-      answer => (made.value = { ...answer, before }),
+      answer => (made.value = { ...answer, before, total }),
       (error: unknown) => (refusal.value = asRefusal(error)),
     )
   }

@@ -88,10 +88,15 @@ export class Crowd {
     return this.node(at).status({ app: { name: 'till', version: '1.5.0', digest: this.#digest }, rollout: this.#order, ...over })
   }
 
-  /** A node that is far from done says how far it is. */
-  progress(n: number): Fact {
+  /** What a rollout brings: one node says how far it is, another that it has done it. */
+  progress(n: number): readonly Fact[] {
     const { length } = this.fleet.nodes
-    return this.statusOf(Math.floor(length / 2) + ((n * step) % Math.floor(length / 2)), { step: 'transfer', percent: n % 100 })
+    const [far, next] = [
+      Math.floor(length / 2) + ((n * step) % Math.floor(length / 2)),
+      Math.floor(length * 0.3) + (n % Math.floor(length / 5)),
+    ]
+    const done = this.#order === null ? [] : [this.node(next).outcome(this.#order, { digest: this.#digest })]
+    return [this.statusOf(far, { step: 'transfer', percent: n % 100 }), ...done]
   }
 
   /** Links the teller to the real node, and waits until the two know the same. */

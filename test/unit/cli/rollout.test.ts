@@ -228,6 +228,24 @@ void t.test('a watch ends at once when it is decided, and waits where a late suc
   }
 })
 
+void t.test('a watch asks less often where an answer is slow', async t => {
+  for (const [tookMs, waitedMs] of [
+    [10, 250],
+    [400, 800],
+    [30_000, 2000],
+  ] as const) {
+    const deps = world([doc('open'), doc('completed')])
+    let now = 0
+    const waited: number[] = []
+    const ask = async (): Promise<unknown> => {
+      now += tookMs
+      return deps.ask()
+    }
+    await watch({ ...deps, ask, now: () => now, wait: async ms => waited.push(ms) })
+    t.strictSame(waited, [waitedMs], `${tookMs} ms`)
+  }
+})
+
 void t.test('a watch outlives its node’s restart, but not for ever', async t => {
   const deps = world([
     doc('open'),
