@@ -1,6 +1,7 @@
 /** One node: what it is and runs, why it is as it is, the way there step by step, its last log lines, and what can be done with it. */
 import { useSignal } from '@preact/signals'
 import type { ComponentChildren, JSX } from 'preact'
+import { useEffect } from 'preact/hooks'
 import { get, post, type Refusal } from '../api/http.ts'
 import type { NodeView } from '../api/types.ts'
 import { Later } from '../later.tsx'
@@ -117,24 +118,34 @@ const textOf = ({ time, event, ...rest }: Readonly<Record<string, unknown>>): st
   return `${String(time).slice(11, 19)}  ${String(event)}  ${text}`
 }
 
+/** ms between two looks at a log that is open. */
+const followMs = 2000
+
 const Log = ({ node }: { readonly node: NodeView }): JSX.Element => {
   const lines = useSignal<readonly string[] | null>(null)
   const refusal = useSignal<Refusal | null>(null)
+  const isOpen = useSignal(false)
   const w = words()
   const load = (): void => {
-    refusal.value = null
+    if (document.hidden) return
     get<LogPage>(`nodes/${node.id}/logs?lines=60`).then(
-      page => (lines.value = page.lines.map(textOf)),
+      page => {
+        lines.value = page.lines.map(textOf)
+        refusal.value = null
+      },
       (error: unknown) => (refusal.value = asRefusal(error)),
     )
   }
+  // Followed as long as it is open.
+  useEffect(() => {
+    if (!isOpen.value) return
+    load()
+    const timer = setInterval(load, followMs)
+    return () => clearInterval(timer)
+  }, [isOpen.value])
   return (
     <section class="card">
-      <details
-        onToggle={event => {
-          if (event.currentTarget.open) load()
-        }}
-      >
+      <details onToggle={event => (isOpen.value = event.currentTarget.open)}>
         <summary>
           <h2 class="inline">{w.node.log}</h2>
         </summary>
