@@ -5,7 +5,7 @@ import t from 'tap'
 import { ask, hex, id52, type Json, logIn, nobody, refused } from './ask.ts'
 import { makeApp, must, operator, passphrase, TestFleet } from './fleet.ts'
 
-void t.test('what the node says of itself is so', { timeout: 120_000 }, async t => {
+void t.test('what the node says of itself is so', { timeout: 280_000 }, async t => {
   const fleet = await new TestFleet(t).found(1)
   const node = fleet.first
   const admin = await logIn(node, operator, passphrase)

@@ -33,7 +33,7 @@ async function say(node: TestNode, text: string): Promise<string> {
   return String(chunk)
 }
 
-void t.test('what is signed, and what only seems so', { timeout: 100_000 }, async t => {
+void t.test('what is signed, and what only seems so', { timeout: 280_000 }, async t => {
   const fleet = await new TestFleet(t).found(1)
   const node = fleet.first
   const token = tokenOf(node)

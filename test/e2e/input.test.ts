@@ -34,7 +34,7 @@ async function deploy(pen: Pen, version: string): Promise<void> {
   await until(`${version} is confirmed`, async () => (await pen.node.api('rollouts/latest')).state === 'completed')
 }
 
-void t.test('bad input gets an error with a code and changes nothing', { timeout: 150_000 }, async t => {
+void t.test('bad input gets an error with a code and changes nothing', { timeout: 280_000 }, async t => {
   const fleet = await new TestFleet(t).found(1)
   const node = fleet.first
   const pen = await Pen.of(node)
@@ -174,7 +174,7 @@ void t.test('bad input gets an error with a code and changes nothing', { timeout
   })
 })
 
-void t.test('a full disk', { timeout: 100_000 }, async t => {
+void t.test('a full disk', { timeout: 280_000 }, async t => {
   const fleet = new TestFleet(t)
   const home = join(fleet.dir, 'box-1')
   mkdirSync(home)

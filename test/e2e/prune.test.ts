@@ -13,7 +13,7 @@ const zips = (node: TestNode): string[] => below(node, 'packages', /\.zip$/)
 const slots = (node: TestNode): string[] => below(node, 'slots', /^[0-9a-f]{64}$/)
 const disk = async (node: TestNode): Promise<Json> => (await ask(node, tokenOf(node), 'disk')).json
 
-void t.test('the disk of a running node: what nothing needs goes, what somebody may need stays', { timeout: 180_000 }, async t => {
+void t.test('the disk of a running node: what nothing needs goes, what somebody may need stays', { timeout: 280_000 }, async t => {
   const fleet = new TestFleet(t)
   const home = join(fleet.dir, 'box-1')
   mkdirSync(home)

@@ -6,7 +6,7 @@ import { answerChallenge, newOperatorKey, openOperatorKey } from '../../src/trus
 import { ask, type Caller, logIn, nobody, Pen, refused, type Reply, sessionOf } from './ask.ts'
 import { must, operator, passphrase, TestFleet, until } from './fleet.ts'
 
-void t.test('sessions: in, out, through a restart, and never by another', { timeout: 120_000 }, async t => {
+void t.test('sessions: in, out, through a restart, and never by another', { timeout: 280_000 }, async t => {
   const fleet = await new TestFleet(t).found(2)
   const node = fleet.first
   const other = fleet.node(1)

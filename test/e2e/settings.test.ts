@@ -4,7 +4,7 @@ import t from 'tap'
 import { ask, type Json, refused, tokenOf } from './ask.ts'
 import { type CliResult, makeApp, must, TestFleet, until } from './fleet.ts'
 
-void t.test('settings and secrets while a release is on trial', { timeout: 170_000 }, async t => {
+void t.test('settings and secrets while a release is on trial', { timeout: 280_000 }, async t => {
   const fleet = await new TestFleet(t).found(1)
   const node = fleet.first
   const app = (version: string, probationSeconds = 1): string => makeApp(join(fleet.dir, 'apps'), { version, probationSeconds })
