@@ -49,17 +49,21 @@ export const OrderDialog = ({ wish, command, onClose }: OrderProps): JSX.Element
   const draft = useSignal<Draft | null>(null)
   const refusal = useSignal<Refusal | null>(null)
   const isBusy = useSignal(false)
+  // What becomes of data that is newer than the release; asked for only where there is such.
+  const data = useSignal<'keep' | 'restore' | null>(null)
+  const meant = data.value === null ? wish : { ...wish, data: data.value }
   useEffect(() => {
-    post<Draft>('rollouts/draft', wish).then(
+    refusal.value = null
+    post<Draft>('rollouts/draft', meant).then(
       made => (draft.value = made),
       (error: unknown) => (refusal.value = asRefusal(error)),
     )
-  }, [])
+  }, [data.value])
   // The digest of the plan that was shown goes along: the node signs that one or none.
   const order = async (): Promise<void> => {
     isBusy.value = true
     try {
-      const { id } = await post<{ id: string }>('rollouts', { ...wish, plan: draft.value?.order.plan })
+      const { id } = await post<{ id: string }>('rollouts', { ...meant, plan: draft.value?.order.plan })
       onClose()
       go('rollouts', id)
     } catch (error) {
@@ -76,7 +80,16 @@ export const OrderDialog = ({ wish, command, onClose }: OrderProps): JSX.Element
       {made !== null && <Plan draft={made} />}
       {made !== null && <p class="sub">{isDry ? w.order.dry : w.order.promise}</p>}
       {refusal.value !== null && <Problem code={refusal.value.code} message={refusal.value.message} />}
-      <Commands lines={[command]} />
+      {refusal.value?.code === 'DATA_NEWER' && (
+        <p class="answers">
+          {(['restore', 'keep'] as const).map(how => (
+            <button key={how} type="button" onClick={() => (data.value = how)}>
+              {w.order.data[how]}
+            </button>
+          ))}
+        </p>
+      )}
+      <Commands lines={[data.value === null ? command : `${command} --data ${data.value}`]} />
       <Answers
         label={isDry ? w.order.check : w.order.go}
         isBusy={isBusy.value || made === null}

@@ -131,6 +131,7 @@ export const de: Words = {
     dry: 'Jeder Knoten sagt, ob er könnte. Nichts wird geholt, nichts ändert sich.',
     go: 'Unterschreiben und ausrollen',
     check: 'Prüfen',
+    data: { restore: 'Die Daten von davor zurückholen', keep: 'Die Daten behalten, wie sie sind' },
   },
   releases: {
     upload: 'Paket hier ablegen',

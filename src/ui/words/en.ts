@@ -137,6 +137,7 @@ export const en = {
     dry: 'Every node says whether it could. Nothing is fetched and nothing changes.',
     go: 'Sign and roll out',
     check: 'Check',
+    data: { restore: 'Put back the data from before', keep: 'Keep the data as it is' },
   },
   releases: {
     upload: 'Drop a package here',
