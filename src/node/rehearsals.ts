@@ -4,9 +4,10 @@
  * is not: who orders it again wants it tried again.
  */
 import { getHeapStatistics } from 'node:v8'
-import { type DueMigration, dueMigration, makeRehearsalFolder, realTreeDisk, type Rehearsed } from '../data/index.ts'
+import { type DueMigration, dueMigration, makeRehearsalFolder, readJournal, realTreeDisk, type Rehearsed } from '../data/index.ts'
 import { type Digest, maxHoldMs, messageOf, ShoalError } from '../model/index.ts'
 import { freeBytes, type HomePaths, readSlotManifest, removeTree, slotDir } from '../slots/index.ts'
+import type { LoadedApp } from './app-runner.ts'
 import { runAside } from './aside.ts'
 import type { Memory } from './before.ts'
 import type { Log } from './log.ts'
@@ -124,10 +125,21 @@ export const copyTimeMs = (bytes: number): number => Math.ceil(bytes / slowestCo
 export const rememberPreparation = (memory: Memory, digest: Digest, ms: number): void =>
   memory.remember(memoryKey, JSON.stringify({ digest, ms: Math.min(ms, maxHoldMs) }))
 
-/** A migration that was rehearsed as a long one, or a long copy, must not fail by the switch's own deadline. */
-export function askForTime({ trial, needTime }: Pick<RuntimeOptions, 'trial' | 'needTime'>, memory: Memory): void {
-  const ms = trial === null || trial.digest === null ? 0 : recallPreparation(memory, trial.digest)
+/**
+ * A migration that was rehearsed as a long one, or a long copy, must not fail by the switch's own deadline. Asked for only where the data is still
+ * to be changed: else a release that hangs would be waited for as long.
+ */
+export function askForTime({ app, home, trial, needTime }: AskingWorker, memory: Memory): void {
+  if (app === null || trial === null || trial.digest !== app.running.digest) return
+  const { migration, swap } = readJournal(home.paths)
+  if (migration === null && swap === null && dueMigration(home.paths, app.manifest) === null) return
+  const ms = recallPreparation(memory, trial.digest)
   if (ms > 0) needTime(ms, 'data/ is copied and migrated')
+}
+
+interface AskingWorker extends Pick<RuntimeOptions, 'trial' | 'needTime'> {
+  readonly app: Pick<LoadedApp, 'manifest' | 'running'> | null
+  readonly home: { readonly paths: HomePaths }
 }
 
 /** ms that the release on trial may take before its app starts; 0: no more than any. */

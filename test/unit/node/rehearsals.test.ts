@@ -4,8 +4,8 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join, resolve } from 'node:path'
 import t, { type Test } from 'tap'
-import { maxHoldMs, ShoalError } from '../../../src/model/index.ts'
-import { recallPreparation, Rehearsals, rememberPreparation } from '../../../src/node/rehearsals.ts'
+import { type Manifest, maxHoldMs, ShoalError, type SwitchTarget } from '../../../src/model/index.ts'
+import { askForTime, recallPreparation, Rehearsals, rememberPreparation } from '../../../src/node/rehearsals.ts'
 import { slotDir } from '../../../src/slots/index.ts'
 import { NodeStore } from '../../../src/store/index.ts'
 import { picture, release, Rig, trialOf } from '../data/index.ts'
@@ -88,6 +88,27 @@ void t.test('a migration that works: on a copy, once, and the switch is told how
   await rehearsals.rehearse(v2.digest, never)
   t.equal(events.length, 2)
   t.ok(recallPreparation(store, v2.digest) > 0, 'told again for the switch that is next')
+})
+
+void t.test('the worker on trial asks for that time only where data is still to be changed', async t => {
+  const { rig, store } = await staged(t, '')
+  rememberPreparation(store, v2.digest, 5000)
+  const asked = (app: typeof v1, trial: SwitchTarget | null): readonly number[] => {
+    const times: number[] = []
+    const running = { name: app.name, version: '1.0.0', digest: app.digest }
+    askForTime({ app: { manifest: { ...app } as unknown as Manifest, running }, home: rig, trial, needTime: ms => times.push(ms) }, store)
+    return times
+  }
+  rig.trial(v2, v1)
+  t.same(asked(v2, trialOf(v2)), [5000])
+  t.same(asked(v2, null), [], 'at an ordinary start')
+  t.same(asked(v1, trialOf(v2)), [], 'not for another release')
+  t.same(asked(v3, trialOf(v3)), [], 'what nobody prepared')
+  await rig.start(v2, trialOf(v2))
+  t.same(asked(v2, trialOf(v2)), [5000], 'after everything was killed')
+  rig.good(v2)
+  rig.settle()
+  t.same(asked(v2, trialOf(v2, 2)), [], 'the same release again, on data that it reads as it is')
 })
 
 void t.test('what needs a rehearsal: data that would be migrated, and nothing else', async t => {
