@@ -31,6 +31,7 @@ export interface NodeAnswer {
   readonly health: string
   readonly step: string
   readonly outcome: string | null
+  readonly migrationMs: number | null
   readonly bytes: { readonly fetched: number; readonly reused: number; readonly served: number }
   readonly reason: { readonly code: string; readonly message: string } | null
   readonly shoal: { readonly version: string; readonly digest: string }
