@@ -12,6 +12,8 @@ interface DiskItemAnswer {
 export interface DiskAnswer {
   readonly freeBytes: number
   readonly reserveBytes: number
+  /** 0: none. */
+  readonly packageLimitBytes: number
   readonly totals: readonly { readonly kind: string; readonly count: number; readonly bytes: number; readonly reclaimable: number }[]
   readonly items: readonly DiskItemAnswer[]
 }
@@ -37,6 +39,7 @@ export function parseDisk(value: unknown): DiskAnswer {
   return {
     freeBytes: f.integer('freeBytes'),
     reserveBytes: f.integer('reserveBytes'),
+    packageLimitBytes: f.integer('packageLimitBytes'),
     totals: f.list('totals', total, 100),
     items: f.list('items', diskItem, 100_000),
   }

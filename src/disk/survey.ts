@@ -44,6 +44,8 @@ export interface DiskOptions {
 export interface DiskView {
   readonly freeBytes: number
   readonly reserveBytes: number
+  /** The most that packages may take; 0: no limit. */
+  readonly packageLimitBytes: number
   readonly totals: readonly KindTotal[]
   readonly items: readonly DiskItem[]
 }
@@ -70,7 +72,9 @@ export async function survey(o: DiskOptions, wish: PruneWish = noWish, scope: Sc
   const found = scope.isQuick ? await lookAtPackages(o.paths) : await look(o.paths)
   const busy = scope.isQuick ? new Set<string>() : await o.busyBackups()
   const items = judge(found, rulesOf(o, wish, scope, busy))
-  return { freeBytes: found.freeBytes, reserveBytes: o.limits().reserveMb * mib, totals: totalsOf(items), items }
+  const { reserveMb, packagesMb } = o.limits()
+  const sizes = { freeBytes: found.freeBytes, reserveBytes: reserveMb * mib, packageLimitBytes: packagesMb * mib }
+  return { ...sizes, totals: totalsOf(items), items }
 }
 
 /** Removes what nothing needs and what is wished gone. Cut in the middle, what is left goes the next time. @throws the signal's reason */

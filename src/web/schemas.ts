@@ -103,6 +103,7 @@ const diskItem = object({ kind: text, id: text, name: text, bytes: integer, need
 const disk = {
   freeBytes: integer,
   reserveBytes: integer,
+  packageLimitBytes: integer,
   totals: list(object({ kind: text, count: integer, bytes: integer, reclaimable: integer })),
   items: list(diskItem),
 }

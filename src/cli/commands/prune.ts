@@ -46,11 +46,14 @@ async function answered(context: Context, wish: Wish, dryRun: boolean): Promise<
 
 const words: Readonly<Record<string, string>> = { kept: 'kept aside' }
 
+const limitText = ({ packageLimitBytes }: DiskAnswer): string =>
+  packageLimitBytes === 0 ? '' : `; packages may take ${bytesText(packageLimitBytes)}`
+
 function totals(context: Context, disk: DiskAnswer): readonly string[] {
   const rows = disk.totals
     .filter(({ count, bytes }) => count > 0 && bytes > 0)
     .map(({ kind, count, bytes, reclaimable }) => [words[kind] ?? kind, String(count), bytesText(bytes), bytesText(reclaimable)])
-  const free = `${bytesText(disk.freeBytes)} are free, ${bytesText(disk.reserveBytes)} are kept in reserve`
+  const free = `${bytesText(disk.freeBytes)} are free, ${bytesText(disk.reserveBytes)} are kept in reserve${limitText(disk)}`
   return [...table(['what', 'count', 'size', 'can go'], rows, context.width), free]
 }
 

@@ -13,6 +13,7 @@ void t.test('shoal prune at a home that is stopped', async t => {
   const home = t.testdir({})
   await shoal(['init', '--home', home, '--listen', '127.0.0.1:0', '--operator', 'anna'])
   const paths = homePaths(home)
+  t.equal((await shoal(['config', 'set', 'limits.packagesMb', '7', '--home', home])).code, 0)
   const plant = (path: string, isOld = true): string => {
     const file = join(paths.instance, path)
     mkdirSync(dirname(file), { recursive: true })
@@ -53,8 +54,11 @@ void t.test('shoal prune at a home that is stopped', async t => {
   const dry = await shoal(['prune', '--dry-run', '--home', home, '--json'])
   t.equal(dry.code, 0, dry.err)
   t.ok([...going, ...staying].every(existsSync), 'a dry run removes nothing')
-  t.same([dry.json.removed, dry.json.removedBytes], [[], 0])
-  t.match((await shoal(['prune', '--dry-run', '--home', home])).out, /WHY IT STAYS[^]*previous[^]*CAN GO[^]*things can go/)
+  t.same([dry.json.removed, dry.json.removedBytes, dry.json.packageLimitBytes], [[], 0, 7 << 20])
+  t.match(
+    (await shoal(['prune', '--dry-run', '--home', home])).out,
+    /WHY IT STAYS[^]*previous[^]*CAN GO[^]*packages may take 7340 kB[^]*things can go/,
+  )
 
   const done = await shoal(['prune', '--home', home, '--json'])
   t.equal(done.code, 0, done.err)
