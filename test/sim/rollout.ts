@@ -208,7 +208,8 @@ class RolloutProgram extends Presence {
   #queueLook(ms: number): void {
     if (this.#isQueued) return
     this.#isQueued = true
-    this.#node.after(ms, () => {
+    // As a real timer, at least one: what is left of a wait may be too little to move the clock.
+    this.#node.after(Math.max(1, ms), () => {
       this.#isQueued = false
       this.#look()
     })
