@@ -25,14 +25,23 @@ async function unlessGone<T>(work: Promise<T>): Promise<T | null> {
 /** A sparse file takes what was written of it; where the system does not tell blocks (Windows), its size. */
 const bytesOf = ({ size, blocks }: Stats): number => (blocks > 0 ? blocks * blockBytes : size)
 
-/** 0 if there is nothing. A link counts by itself and is not followed. */
+/** 0 if there is nothing. A link counts by itself and is not followed; what somebody else has closed to us (root's lost+found) as an empty folder. */
 export async function usedBytes(path: string): Promise<number> {
   const stats = await unlessGone(lstat(path))
   if (stats === null) return 0
   if (!stats.isDirectory()) return bytesOf(stats)
   let sum = bytesOf(stats)
-  for (const name of (await unlessGone(readdir(path))) ?? []) sum += await usedBytes(join(path, name))
+  for (const name of await namesIn(path)) sum += await usedBytes(join(path, name))
   return sum
+}
+
+async function namesIn(folder: string): Promise<readonly string[]> {
+  try {
+    return (await unlessGone(readdir(folder))) ?? []
+  } catch (error) {
+    if (['EACCES', 'EPERM'].includes(systemCodeOf(error) ?? '')) return []
+    throw error
+  }
 }
 
 /** What is in a folder, by name; nothing if it is not there. @param isMeasured false: folders in it count as nothing */

@@ -78,6 +78,7 @@ export function packageNeeds(use: FleetUse, rule: KeepRule): PackageNeeds {
     for (const release of releases.slice(0, rule.releases)) for (const digest of digestsOf(release)) packages.add(digest, 'recent')
   }
   nameUnordered(use, rule, packages)
+  nameUnproven(use, rule, used, packages)
   return { packages: packages.map, slots: slots.map, byUse: used.flatMap(digestsOf) }
 }
 
@@ -111,9 +112,26 @@ function byLastUse({ orders, releases }: FleetUse): readonly KnownRelease[] {
     .toSorted((a, b) => useOf(b)[0] - useOf(a)[0] || useOf(b)[1] - useOf(a)[1] || (a.document < b.document ? -1 : 1))
 }
 
+/** Releases that were ordered and that no node confirmed yet, the newest of each name: who aborted one may order it again. The only copy stays. */
+function nameUnproven(
+  { self, orders, holders }: FleetUse,
+  { releases: kept, isAll }: KeepRule,
+  used: readonly KnownRelease[],
+  book: NeedBook,
+): void {
+  if (isAll) return
+  const isProven = ({ outcomes }: KnownOrder): boolean => outcomes.values().some(o => o.outcome === 'confirmed')
+  const proven = new Set(orders.filter(o => !o.order.dryRun && isProven(o)).map(o => o.order.release))
+  const unproven = used.filter(r => !proven.has(r.document))
+  for (const each of Map.groupBy(unproven, nameOf).values())
+    for (const digest of each.slice(0, kept).flatMap(digestsOf)) if (isKeeper(self, holders(digest))) book.add(digest, 'only-copy')
+}
+
+/** Of several members that hold it, the one with the lowest id keeps it: they need no word with each other, and never let go of it together. */
+const isKeeper = (self: NodeId, holders: readonly NodeId[]): boolean => !holders.some(id => id < self)
+
 /**
- * Releases that nobody ordered yet: the newest, and every one whose package no other member keeps. Of several members that hold it, the one
- * with the lowest id keeps it: they need no word with each other, and never let go of it together.
+ * Releases that nobody ordered yet: the newest, and every one whose package no other member keeps.
  */
 function nameUnordered({ self, orders, releases, holders }: FleetUse, { releases: kept, isAll }: KeepRule, book: NeedBook): void {
   const ordered = new Set(orders.filter(o => !o.order.dryRun).map(o => o.order.release))
@@ -123,5 +141,5 @@ function nameUnordered({ self, orders, releases, holders }: FleetUse, { releases
     for (const release of newest) for (const digest of digestsOf(release)) book.add(digest, 'recent')
   }
   if (isAll) return
-  for (const digest of waiting.flatMap(digestsOf)) if (!holders(digest).some(id => id < self)) book.add(digest, 'only-copy')
+  for (const digest of waiting.flatMap(digestsOf)) if (isKeeper(self, holders(digest))) book.add(digest, 'only-copy')
 }

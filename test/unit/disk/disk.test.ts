@@ -1,4 +1,7 @@
 /** What lies on a node's disk, and why it stays. */
+import { execFileSync } from 'node:child_process'
+import { chmodSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { keptNeeds, type KeptRule } from '../../../src/disk/kept.ts'
 import { judge, type JudgeOptions } from '../../../src/disk/judge.ts'
@@ -119,10 +122,28 @@ void t.test('of releases that were ordered those stay that were used last, whate
   t.same(byUse, [digest(21), digest(23), digest(20), digest(22)], 'what was confirmed by somebody first, the newest order first')
   t.same(
     [20, 21, 22, 23].map(n => packages.get(digest(n)) ?? []),
-    [[], ['recent'], [], ['recent']],
+    [[], ['recent'], ['only-copy'], ['recent']],
+    'what was aborted may be ordered again: its last copy stays',
   )
+  const needsOfBad = (more: Partial<FleetUse>, isAll = false): unknown =>
+    packageNeeds(use({ releases: [old, hot, bad, recent], orders, ...more }), { ...rule, isAll }).packages.get(digest(22))
+  t.equal(needsOfBad({ holders: () => [low, self] }), undefined, 'another member keeps it')
+  t.equal(needsOfBad({}, true), undefined, 'everything was asked for')
   t.end()
 })
+
+void t.test(
+  'what somebody has closed to the node counts as nothing and stops nothing',
+  { skip: process.getuid?.() !== 0 && 'needs root' },
+  async t => {
+    const dir = t.testdir({ foreign: { 'a.txt': 'x' } })
+    chmodSync(dir, 0o755)
+    chmodSync(join(dir, 'foreign'), 0o700)
+    const module = new URL('../../../src/disk/measure.ts', import.meta.url).href
+    const program = `process.setuid(65534); import('${module}').then(m => m.namedIn(${JSON.stringify(dir)})).then(all => console.log(all.map(each => each.name).join()))`
+    t.equal(execFileSync(process.execPath, ['-e', program], { encoding: 'utf8' }).trim(), 'foreign')
+  },
+)
 
 void t.test('what nobody ordered yet is never lost for the fleet', t => {
   const versions = ['1.0.0', '2.0.0', '3.0.0', '4.0.0'].map((v, n) => release(v, digest(30 + n)))
