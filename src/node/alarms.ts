@@ -25,17 +25,25 @@ export interface Surroundings {
 }
 
 export function conditionsOf(s: Surroundings): readonly Condition[] {
-  return [...newestOrders(s.replica).flatMap(known => ofRollout(known, s)), ...s.replica.fleet.members().flatMap(m => ofNode(m.id, s))]
+  return [...watchedOrders(s.replica).flatMap(known => ofRollout(known, s)), ...s.replica.fleet.members().flatMap(m => ofNode(m.id, s))]
 }
 
-/** Older ones are history: nobody is woken for them. */
-function newestOrders(replica: Replica): readonly KnownOrder[] {
-  const newest = new Map<string, KnownOrder>()
-  for (const known of replica.orders()) {
-    const held = newest.get(known.order.kind)
-    if (!known.order.dryRun && (held === undefined || isNewer(known, held))) newest.set(known.order.kind, known)
-  }
-  return [...newest.values()]
+/** Orders of one kind that are looked at: a few groups of nodes may be under way at once. */
+const maxWatched = 8
+
+/** Those that are the newest one for some node. Older ones are history: nobody is woken for them. */
+function watchedOrders(replica: Replica): readonly KnownOrder[] {
+  const real = replica.orders().filter(known => !known.order.dryRun)
+  return [...Map.groupBy(real, known => known.order.kind).values()].flatMap(orders => {
+    const newest = orders.toSorted((a, b) => (isNewer(a, b) ? -1 : 1)).slice(0, maxWatched)
+    const covered = new Set<NodeId>()
+    return newest.filter(({ plan }, at) => {
+      const nodes = plan?.waves.flatMap(wave => wave.nodes) ?? []
+      const isSomebodys = at === 0 || nodes.some(node => !covered.has(node))
+      for (const node of nodes) covered.add(node)
+      return isSomebodys
+    })
+  })
 }
 
 function ofRollout(known: KnownOrder, { replica, isLost }: Surroundings): readonly Condition[] {

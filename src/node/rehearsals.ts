@@ -123,7 +123,20 @@ export const copyTimeMs = (bytes: number): number => Math.ceil(bytes / slowestCo
 
 /** Written by the worker that asks for a switch; the one on trial, also after everything was killed, reads it. @throws ShoalError DISK_FULL */
 export const rememberPreparation = (memory: Memory, digest: Digest, ms: number): void =>
-  memory.remember(memoryKey, JSON.stringify({ digest, ms: Math.min(ms, maxHoldMs) }))
+  memory.remember(
+    memoryKey,
+    JSON.stringify(
+      [[digest, Math.min(ms, maxHoldMs)], ...preparations(memory).filter(([each]) => each !== digest)].slice(0, maxRemembered),
+    ),
+  )
+
+/** Releases whose time is remembered: the one on trial is not the last that was rehearsed. */
+const maxRemembered = 8
+
+function preparations(memory: Memory): readonly (readonly [digest: string, ms: number])[] {
+  const said: unknown = JSON.parse(memory.remembered(memoryKey) ?? '[]')
+  return Array.isArray(said) ? (said as [string, number][]) : []
+}
 
 /**
  * A migration that was rehearsed as a long one, or a long copy, must not fail by the switch's own deadline. Asked for only where the data is still
@@ -143,8 +156,5 @@ interface AskingWorker extends Pick<RuntimeOptions, 'trial' | 'needTime'> {
 }
 
 /** ms that the release on trial may take before its app starts; 0: no more than any. */
-export function recallPreparation(memory: Memory, digest: Digest): number {
-  const text = memory.remembered(memoryKey)
-  const said = text === undefined ? {} : (JSON.parse(text) as { digest?: string; ms?: number })
-  return said.digest === digest ? (said.ms ?? 0) : 0
-}
+export const recallPreparation = (memory: Memory, digest: Digest): number =>
+  preparations(memory).find(([each]) => each === digest)?.[1] ?? 0

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { type Condition, conditionsOf } from '../../../src/node/alarms.ts'
 import { Alerts } from '../../../src/node/alerts.ts'
 import { type AlertTarget, parseConfig } from '../../../src/model/index.ts'
 
@@ -190,4 +191,44 @@ void t.test('config.json names receivers, or is refused', async t => {
     'x',
   ])
     t.throws(() => parse(bad), { code: 'BAD_REQUEST' }, JSON.stringify(bad))
+})
+
+/** The conditions in a fleet of three in which these orders were made, the oldest first. */
+function conditions(
+  orders: readonly { readonly nodes: string; readonly back?: string }[],
+  more: { readonly lost?: string; readonly safe?: string } = {},
+): readonly Condition[] {
+  const known = orders.map(({ nodes, back }, at) => ({
+    id: id('opqr'[at] ?? 's'),
+    order: { kind: 'app', name: 'till', version: `${at + 1}.0.0`, generation: at + 1, dryRun: false, deadlineMs: 1000, release: `r${at}` },
+    plan: { waves: [{ nodes: nodes.split('').map(id), maxFailed: 0, maxMissing: 0 }], lost: [] },
+    release: null,
+    controls: [],
+    preflights: new Map(nodes.split('').map(n => [id(n), { go: true, attempt: 1 }])),
+    outcomes: new Map((back ?? '').split('').map(n => [id(n), { outcome: 'rolled-back', attempt: 1, reason: null }])),
+    receipts: new Map(),
+    gone: new Set(),
+    ageMs: 0,
+  }))
+  const running = { name: 'shoal', version: '0.1.0', digest: 'a'.repeat(64) }
+  const status = { app: null, shoal: running, health: 'safe-mode', rollout: null, step: 'idle', percent: 0, since: '' }
+  const body = JSON.stringify({ ...status, bytes: { fetched: 0, reused: 0, served: 0, sources: 0 } })
+  const replica = {
+    orders: () => known,
+    fleet: { members: () => ['a', 'b', 'c'].map(l => ({ id: id(l) })), node: () => undefined },
+    registers: { get: (key: string) => (more.safe !== undefined && key.includes(id(more.safe)) ? { body } : undefined) },
+    holds: { of: () => null },
+  } as unknown as Options['replica']
+  return conditionsOf({ replica, isLost: node => node === id(more.lost ?? 'x') })
+}
+const eventsOf = (found: readonly Condition[]): readonly string[] =>
+  found.map(c => [c.event, c.rollout?.release ?? c.node?.slice(0, 1)].join(' ')).toSorted()
+
+void t.test('every kind of trouble is seen, in each order that is the newest one for somebody', async t => {
+  t.same(eventsOf(conditions([{ nodes: 'ab', back: 'a' }])), ['halted till@1.0.0', 'rolled-back till@1.0.0'])
+  t.same(eventsOf(conditions([{ nodes: 'ab' }], { lost: 'b' })), ['node-lost b', 'stalled till@1.0.0'])
+  t.same(eventsOf(conditions([], { safe: 'c' })), ['safe-mode c'])
+  const aside = [{ nodes: 'ab', back: 'a' }, { nodes: 'c' }] as const
+  t.same(eventsOf(conditions(aside)), ['halted till@1.0.0', 'rolled-back till@1.0.0'], 'an order for another box hides nothing')
+  t.same(eventsOf(conditions([{ nodes: 'ab', back: 'a' }, { nodes: 'abc' }])), [], 'what another took the place of is history')
 })
