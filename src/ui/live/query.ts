@@ -59,7 +59,8 @@ class Asked<T> implements Query<T> {
       if (!document.hidden && this.#isDirty) this.reload()
     }
     document.addEventListener('visibilitychange', onVisible)
-    const beat = setInterval(() => this.#later(0), idleMs)
+    // No topics: the answer costs the node a walk over its disk, and changes by this page's own doing.
+    const beat = this.#topics.length === 0 ? undefined : setInterval(() => this.#later(0), idleMs)
     this.#stop = () => {
       unheard()
       clearInterval(beat)

@@ -72,7 +72,7 @@ const Row = ({ backup, reload }: { readonly backup: Backup; readonly reload: () 
 }
 
 export const Backups = (): JSX.Element => {
-  const { value, reload } = useQuery<{ readonly backups: readonly Backup[] }>('backups', ['nodes'])
+  const { value, reload } = useQuery<{ readonly backups: readonly Backup[] }>('backups', [])
   const w = moreWords().backups
   const c = w.columns
   const list = value.value?.backups ?? null

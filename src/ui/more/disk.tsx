@@ -80,7 +80,7 @@ const Prune = ({ reload }: { readonly reload: () => void }): JSX.Element => {
 }
 
 export const Disk = (): JSX.Element => {
-  const { value, reload } = useQuery<Look>('disk', ['releases'])
+  const { value, reload } = useQuery<Look>('disk', [])
   const w = moreWords().disk
   const c = w.columns
   const { locale } = words()

@@ -50,7 +50,7 @@ const Buttons = ({ board, failure, reload }: BlockProps): JSX.Element | null => 
           label={w.verbs.skip}
           run={control('skip')}
           done={w.done.skip}
-          ask={{ title: w.askSkip(failure.count), text: <p>{w.askSkipText}</p>, commands: lines.slice(1) }}
+          ask={{ title: w.askSkip(nodes.length), text: <p>{w.askSkipText}</p>, commands: lines.slice(1) }}
         />
       </div>
       <Commands lines={lines} />
