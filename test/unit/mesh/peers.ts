@@ -1,7 +1,7 @@
 /** Real nodes of a small fleet on loopback: certificates of the fleet's CA, a TLS server each, the mesh over WebSockets. */
 import { createServer, type Server } from 'node:https'
 import { type AddressInfo, connect, createServer as createTcpServer, type Server as TcpServer, type Socket } from 'node:net'
-import type { TLSSocket } from 'node:tls'
+import { TLSSocket } from 'node:tls'
 import { Registers } from '../../../src/facts/index.ts'
 import { createMesh, type Mesh, MeshCore, type MeshNews } from '../../../src/mesh/index.ts'
 import { type Fact, type FleetId, type NodeId } from '../../../src/model/index.ts'
@@ -78,8 +78,8 @@ export class TestPeer {
       socket.on('close', () => this.#sockets.delete(socket))
     })
     this.#server.on('upgrade', (request, socket, head) => {
-      // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- an https server's sockets are TLS sockets
-      const peer = nodeOfCertificate((socket as TLSSocket).getPeerCertificate().raw, fleetId)
+      if (!(socket instanceof TLSSocket)) throw new TypeError('an https server has TLS sockets alone')
+      const peer = nodeOfCertificate(socket.getPeerCertificate().raw, fleetId)
       if (testFleet.members.has(peer)) this.mesh.accept(request, socket, head, peer)
       else socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n')
     })

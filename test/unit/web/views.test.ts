@@ -67,15 +67,15 @@ const shown = (views: Views): string =>
 /** Anything that may happen to a fleet. */
 const happenings = (rig: Rig, int: (below: number) => number): readonly (() => readonly Fact[])[] => {
   const { fleet, orders } = rig
-  const any = <T>(list: readonly T[]): T => list[int(list.length)] as T
-  const node = (): WrittenNode => any(fleet.nodes)
-  const about = (make: (order: OrderId) => readonly Fact[]) => (): readonly Fact[] => (orders.length === 0 ? [] : make(any(orders).id))
+  const pick = <T>(list: readonly T[]): T => list[int(list.length)] as T
+  const node = (): WrittenNode => pick(fleet.nodes)
+  const about = (make: (order: OrderId) => readonly Fact[]) => (): readonly Fact[] => (orders.length === 0 ? [] : make(pick(orders).id))
   const version = (): string => `1.${int(3)}.0`
   return [
-    () => [node().status({ step: any(steps), rollout: orders.length === 0 ? null : any(orders).id, percent: int(100) })],
+    () => [node().status({ step: pick(steps), rollout: orders.length === 0 ? null : pick(orders).id, percent: int(100) })],
     () => [
       node().status({
-        health: any(['ok', 'degraded', 'safe-mode']),
+        health: pick(['ok', 'degraded', 'safe-mode']),
         app: { name: 'till', version: '1.0.0', digest: sha256('till@1.0.0') },
       }),
     ],
@@ -100,18 +100,18 @@ const happenings = (rig: Rig, int: (below: number) => number): readonly (() => r
     ),
     about(id => [
       node().outcome(id, {
-        outcome: any<OutcomeBody['outcome']>(['confirmed', 'failed', 'rolled-back', 'refused']),
-        digest: any([null, sha256('till@1.0.0')]),
+        outcome: pick<OutcomeBody['outcome']>(['confirmed', 'failed', 'rolled-back', 'refused']),
+        digest: pick([null, sha256('till@1.0.0')]),
         witnesses: int(2),
       }),
     ]),
     about(id => [node().outcome(id, { digest: sha256(`till@${version()}`) })]),
     about(id => [node().receipt({ order: id, node: node().id, digest: sha256('till@1.0.0'), epoch: 1 })]),
-    about(id => [fleet.control(id, any(['pause', 'resume', 'abort', 'skip', 'retry']), int(2) === 0 ? [] : [node().id])]),
+    about(id => [fleet.control(id, pick(['pause', 'resume', 'abort', 'skip', 'retry']), int(2) === 0 ? [] : [node().id])]),
     () => [fleet.hold(node().id, int(2) === 0)],
-    () => (int(8) === 0 ? [fleet.removal(any(fleet.nodes.slice(1)).id)] : []),
+    () => (int(8) === 0 ? [fleet.removal(pick(fleet.nodes.slice(1)).id)] : []),
     () => {
-      rig.reach.set(node().id, any(['direct', 'via', 'lost']))
+      rig.reach.set(node().id, pick(['direct', 'via', 'lost']))
       return []
     },
     () => {
