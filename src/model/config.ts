@@ -116,5 +116,8 @@ export function requireAppSettings({ app }: Config, where = 'config.json'): void
   if (f.has('env')) new Fields(f.raw('env'), `${where}.app.env`)
 }
 
+/** Bytes of the disk that stay free whatever comes. */
+export const reserveBytesOf = ({ limits }: Pick<Config, 'limits'>): number => limits.reserveMb * 2 ** 20
+
 /** The text of config.json: two spaces, one newline at the end, keys in the contract's order. */
 export const formatConfig = (c: Config): string => `${JSON.stringify(c, null, 2)}\n`

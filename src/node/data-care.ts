@@ -24,6 +24,7 @@ import {
   type LastSwitch,
   messageOf,
   parseOrderId,
+  reserveBytesOf,
   type Reason,
   ShoalError,
   type SwitchTarget,
@@ -203,7 +204,7 @@ export class DataCare {
   }
 
   #reserve(): number {
-    return this.#o.settings.config.limits.reserveMb * 2 ** 20
+    return reserveBytesOf(this.#o.settings.config)
   }
 
   #view(k: Kept): BackupView {

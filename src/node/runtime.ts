@@ -8,7 +8,6 @@ import type { Socket } from 'node:net'
 import type { RunningApp } from '../app/index.ts'
 import type { Swap } from '../data/index.ts'
 import type { Mesh, MeshNews } from '../mesh/index.ts'
-
 import {
   codeOf,
   type Fact,
@@ -19,6 +18,7 @@ import {
   type NodeBody,
   type NodeId,
   parseNodeId,
+  reserveBytesOf,
   type Running,
   ShoalError,
   type SwitchTarget,
@@ -91,7 +91,7 @@ export class NodeRuntime {
   /** @throws ShoalError APP_START_FAILED, MIGRATE_FAILED, DATA_NEWER, DISK_FULL, DB_LOCKED */
   static async open(o: RuntimeOptions): Promise<NodeRuntime> {
     const { paths } = o.home
-    const reserveBytes = o.settings.config.limits.reserveMb * 2 ** 20
+    const reserveBytes = reserveBytesOf(o.settings.config)
     const packages = await PackageStore.open({ dir: paths.packages, inbox: paths.inbox, reserveBytes })
     const opened = openStore(paths.db, o.home.fleet, o.trial === null, o.log)
     const runtime = new NodeRuntime(o, opened, packages)
@@ -147,7 +147,7 @@ export class NodeRuntime {
       replica: this.replica,
       packages: this.packages,
       room: this.room,
-      reserveBytes: () => o.settings.config.limits.reserveMb * 2 ** 20,
+      reserveBytes: () => reserveBytesOf(o.settings.config),
       request: this.peerHttp.request,
       linked: () => this.linked(),
       progress: (percent, bytes) => this.status.progress(percent, bytes),
@@ -156,7 +156,7 @@ export class NodeRuntime {
     })
     const requestSwap: SwapAsker = (target, swap) => this.#requestSwitch({ ...target, linked: this.linked().length }, swap)
     this.data = new DataCare({ ...o, isAppRunning: () => this.#app !== null, requestSwap, memory: store, wallNow: () => new Date() })
-    const ofData = { paths: o.home.paths, memory: store, reserveBytes: () => o.settings.config.limits.reserveMb * 2 ** 20 }
+    const ofData = { paths: o.home.paths, memory: store, reserveBytes: () => reserveBytesOf(o.settings.config) }
     const goingBack = new GoingBack({ ...ofData, self: o.home.key.id })
     this.#rehearsals = new Rehearsals({
       ...ofData,

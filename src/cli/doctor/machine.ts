@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { readSettings } from '../../app/index.ts'
-import { type Config, type Digest, parseAddress, systemCodeOf } from '../../model/index.ts'
+import { type Config, type Digest, parseAddress, reserveBytesOf, systemCodeOf } from '../../model/index.ts'
 import { unpackPackage } from '../../packages/index.ts'
 import {
   entryOf,
@@ -82,7 +82,7 @@ export const checkDisk =
   (paths: HomePaths, config: Config): Check =>
   async found => {
     const free = await freeBytes(paths.instance)
-    const reserve = config.limits.reserveMb * 2 ** 20
+    const reserve = reserveBytesOf(config)
     const message = `${bytesText(free)} are free, ${bytesText(reserve)} are kept in reserve`
     found(free < reserve ? problem('DISK_FULL', message) : ok(message))
   }

@@ -16,7 +16,7 @@ import {
   undoSwap,
   verifyBackup,
 } from '../../data/index.ts'
-import { type NodeId, parseNodeId, ShoalError } from '../../model/index.ts'
+import { type NodeId, parseNodeId, reserveBytesOf, ShoalError } from '../../model/index.ts'
 import { type HomePaths, readCurrent, readSlotManifest, slotDir } from '../../slots/index.ts'
 import { readConfig, serverNameAtHome, fleetAtHome } from './at-home.ts'
 
@@ -77,7 +77,7 @@ function viewOf(k: Kept, self: NodeId): Record<string, unknown> {
   }
 }
 
-const reserveOf = (paths: HomePaths): number => readConfig(paths).limits.reserveMb * 2 ** 20
+const reserveOf = (paths: HomePaths): number => reserveBytesOf(readConfig(paths))
 
 function appOf(paths: HomePaths): { readonly name: string; readonly version: string; readonly dataVersion: number } | null {
   const digest = readCurrent(paths.home)?.app ?? null
