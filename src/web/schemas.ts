@@ -1,112 +1,41 @@
-/** JSON Schemas (2020-12) of what the API takes and gives, for the OpenAPI document. Fields that a later version adds are allowed everywhere. */
-import { codes, healths, outcomes, steps } from '../model/index.ts'
+/** JSON Schemas (2020-12) of what the API takes and gives, for the OpenAPI document. */
+import { codes } from '../model/index.ts'
+import {
+  admitted,
+  backup,
+  board,
+  briefWave,
+  digest,
+  disk,
+  diskItem,
+  either,
+  envelope,
+  exported,
+  flag,
+  integer,
+  joining,
+  list,
+  made,
+  node,
+  nodeId,
+  object,
+  ofRollout,
+  oneOf,
+  operator,
+  orNull,
+  paged,
+  peerTest,
+  ref,
+  rollout,
+  running,
+  session,
+  summary,
+  text,
+  wish,
+  type Schema,
+} from './shapes.ts'
 
-type Schema = Readonly<Record<string, unknown>>
-
-const text: Schema = { type: 'string' }
-const integer: Schema = { type: 'integer' }
-const flag: Schema = { type: 'boolean' }
-const nodeId: Schema = { type: 'string', pattern: '^[a-z2-7]{52}$' }
-const digest: Schema = { type: 'string', pattern: '^[0-9a-f]{64}$' }
-const orNull = (schema: Schema): Schema => ({ anyOf: [schema, { type: 'null' }] })
-const oneOf = (list: readonly string[]): Schema => ({ enum: list })
-const list = (items: Schema): Schema => ({ type: 'array', items })
-export const ref = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` })
-
-/** An object; a name that ends with `?` may be missing. */
-function object(properties: Readonly<Record<string, Schema>>): Schema {
-  const entries = Object.entries(properties)
-  return {
-    type: 'object',
-    properties: Object.fromEntries(entries.map(([name, schema]) => [name.replace(/\?$/, ''), schema])),
-    required: entries.filter(([name]) => !name.endsWith('?')).map(([name]) => name),
-  }
-}
-
-const paged = (name: string, items: Schema, more: Readonly<Record<string, Schema>> = {}): Schema =>
-  object({ ...more, [name]: list(items), counts: ref('Counts'), next: orNull(text) })
-
-const running = object({ name: text, version: text, digest: digest })
-const bytes = object({ fetched: integer, reused: integer, served: integer, sources: integer })
-const tally = { state: oneOf(['closed', 'open', 'passed']), need: integer, confirmed: integer, failed: integer, missing: integer }
-const wave = object({ ...tally, nodes: list(nodeId) })
-const briefWave = object({ ...tally, size: integer })
-
-const node = object({
-  id: nodeId,
-  name: text,
-  address: text,
-  platform: text,
-  nodejs: text,
-  tags: list(text),
-  self: flag,
-  reach: oneOf(['self', 'direct', 'via', 'lost']),
-  ageMs: integer,
-  app: orNull(running),
-  shoal: orNull(running),
-  desired: object({ app: orNull(text), shoal: orNull(text) }),
-  health: oneOf(healths),
-  rollout: orNull(text),
-  step: oneOf(steps),
-  outcome: orNull(oneOf(outcomes)),
-  percent: { type: 'number' },
-  reason: orNull(object({ code: text, message: text })),
-  bytes,
-  migrationMs: orNull(integer),
-  since: text,
-})
-
-const ofRollout = {
-  id: text,
-  release: text,
-  kind: oneOf(['app', 'shoal']),
-  initiatedBy: text,
-  initiatedAt: text,
-  dryRun: flag,
-  state: oneOf(['open', 'paused', 'halted', 'stalled', 'aborted', 'expired', 'completed', 'completed-with-exceptions']),
-  opensWhen: text,
-}
-const rollout = object({ ...ofRollout, waves: list(wave) })
-
-const session = object({ name: text, role: ref('Role'), csrf: text, canSign: flag, expiresAt: text })
-const operator = { name: text, role: ref('Role'), keyid: digest }
-const envelope = object({
-  payloadType: text,
-  payload: text,
-  signatures: list(object({ keyid: digest, sig: text })),
-})
-const signed = object({ envelope: ref('Envelope') })
-const either = (plain: Schema): Schema => ({ anyOf: [signed, plain] })
-const made = object({ id: text })
-const wish = object({
-  'release?': orNull(text),
-  'rollback?': orNull(object({ 'to?': orNull(text) })),
-  'only?': list(text),
-  'tags?': list(text),
-  'canary?': list(text),
-  'waves?': text,
-  'maxFailed?': orNull(integer),
-  'maxMissing?': orNull(integer),
-  'soakMs?': integer,
-  'witnesses?': integer,
-  'deadlineMs?': integer,
-  'window?': orNull(text),
-  'allowDowngrade?': flag,
-  'replaceApp?': flag,
-  'force?': flag,
-  'dryRun?': flag,
-  'by?': text,
-  'plan?': digest,
-})
-
-const diskItem = object({ kind: text, id: text, name: text, bytes: integer, needs: list(text) })
-const disk = {
-  freeBytes: integer,
-  reserveBytes: integer,
-  packageLimitBytes: integer,
-  totals: list(object({ kind: text, count: integer, bytes: integer, reclaimable: integer })),
-  items: list(diskItem),
-}
+export { ref } from './shapes.ts'
 
 export const schemas = {
   Role: oneOf(['viewer', 'operator', 'admin']),
@@ -198,6 +127,25 @@ export const schemas = {
   OperatorBody: object({ name: text, role: ref('Role') }),
   TokenBody: object({ name: text, 'expiresMs?': integer }),
   Named: object({ name: text }),
+  Renamed: object({ id: nodeId, name: text }),
+  Steered: object({ id: text, state: ofRollout.state }),
+  Held: object({ id: nodeId, held: flag }),
+  RootBody: object({ root: text }),
+  MadeRoot: object({ version: integer }),
+  Pinned: object({ id: nodeId, address: text }),
+  PeerTestBody: object({ 'target?': text }),
+  PeerTests: object({ tests: list(peerTest) }),
+  JoinBody: object(joining),
+  Admitted: object(admitted),
+  Board: board,
+  Summary: summary,
+  Logs: object({ lines: list({ type: 'object' }), cursor: text, gap: flag }),
+  Export: object(exported),
+  ImportBody: object({ ...exported, 'check?': flag }),
+  Imported: object({ facts: integer, plans: integer, waiting: integer }),
+  Backup: backup,
+  Backups: paged('backups', ref('Backup')),
+  RestoreBody: object({ 'identity?': flag }),
   Address: object({ address: text }),
   ConfigFile: object({ id: nodeId, config: { type: 'object' }, restart: flag }),
   ConfigChange: object({ before: { type: 'object' }, config: { type: 'object' } }),

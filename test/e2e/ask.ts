@@ -67,7 +67,7 @@ export function ask(node: TestNode, caller: Caller, path: string, q: Question = 
       ...(caller.token === undefined ? {} : { authorization: `Bearer ${caller.token}` }),
       ...(caller.session === undefined ? {} : { cookie: `__Host-shoal=${caller.session.cookie}`, 'x-csrf': caller.session.csrf }),
       ...(isRaw ? {} : { 'content-type': 'application/json' }),
-      ...(body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }),
+      ...(body === undefined || q.headers?.['transfer-encoding'] !== undefined ? {} : { 'content-length': Buffer.byteLength(body) }),
       ...q.headers,
     },
     ...(caller.cert ?? {}),
