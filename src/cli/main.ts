@@ -3,11 +3,13 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { codeOf, Fields, parseJson, ShoalError } from '../model/index.ts'
 import { commands, examples, groups } from './commands/index.ts'
+import { overview } from './commands/overview.ts'
 import { Context } from './context.ts'
 import { type Io, openIo } from './io.ts'
 import { printFailure, printOutcome } from './output.ts'
 import { parseCommandLine, Shown } from './parser.ts'
 import { programDir } from './program.ts'
+import { usageOf } from './usage.ts'
 
 /**
  * Runs one command.
@@ -21,13 +23,19 @@ export async function run(argv: readonly string[], options: Partial<Io> = {}): P
   const isJson = (end === -1 ? argv : argv.slice(0, end)).includes('--json')
   const opened: { context: Context | null } = { context: null }
   try {
-    const { spec, args, home, server } = parseCommandLine(argv, { specs: commands, groups, examples, version: ownVersion() })
+    const { spec, args, home, server } = parseCommandLine(argv, {
+      specs: commands,
+      groups,
+      examples,
+      version: ownVersion(),
+      alone: overview,
+    })
     opened.context = new Context(io, { home, server, isJson })
     return printOutcome(io, isJson, await spec.run(opened.context, args))
   } catch (error) {
     if (error instanceof Shown) return printOutcome(io, isJson, { text: [error.text], document: { text: error.text } })
     const cause = io.signal.aborted && codeOf(error) !== 'CANCELLED' ? new ShoalError('CANCELLED', 'interrupted', { cause: error }) : error
-    return printFailure(io, isJson, cause, opened.context)
+    return printFailure(io, isJson, cause, { context: opened.context, usage: usageOf(argv, { specs: commands, groups }) })
   } finally {
     opened.context?.close()
     release()

@@ -19,7 +19,7 @@ import { sha256 } from '../trust/index.ts'
 import { type FleetAnswer, parseFleet } from './answers.ts'
 import type { Context } from './context.ts'
 import { oneLine, plural } from './output.ts'
-import { confirm } from './prompt.ts'
+import { choose, confirm } from './prompt.ts'
 import { type LockedKey, personOf, sign, signingOptions, yesOption } from './signing.ts'
 import { type Args, asUsage, type OptionSpec, parseCount } from './spec.ts'
 
@@ -133,17 +133,42 @@ export async function checkOptions(context: Context, args: Args): Promise<void> 
 
 /** @throws ShoalError as the node refuses, NO_OPERATOR_KEY, BAD_PASSPHRASE, NOT_ALLOWED, CANCELLED */
 export async function makeOrder(context: Context, args: Args, wish: Wish, key: LockedKey): Promise<MadeOrder> {
-  const settings = settingsOf(args)
   const selection = selectionOf(args)
   const fleet = parseFleet(await context.api().get('fleet'))
   const { name: by } = personOf(key, fleet)
-  const draft = readDraft(await context.api().post('rollouts/draft', { ...wish, ...selection, ...settings, by }))
+  const ask = async (settings: Settings): Promise<Drafted> => ({
+    settings,
+    draft: readDraft(await context.api().post('rollouts/draft', { ...wish, ...selection, ...settings, by })),
+  })
+  const { settings, draft } = await ask(settingsOf(args)).catch(async (error: unknown) => {
+    if (wish.rollback === null || !isDataNewer(error) || args.has('yes') || !context.isTerminal) throw error
+    return ask({ ...settingsOf(args), data: await askForData(context, error) })
+  })
   checkDraft(draft, { wish, settings, fleet, by })
   await confirm(context, args.has('yes'), describe(draft), settings.dryRun ? 'Ask these nodes?' : 'Order this?')
   const envelope = await sign('order', draft.payload, key)
   const made = new Fields(await context.api().post('rollouts', { envelope, planText: draft.planText }), 'answer')
   return { id: made.string('id', 100), release: `${draft.order.name}@${draft.order.version}` }
 }
+
+interface Drafted {
+  readonly settings: Settings
+  readonly draft: Draft
+}
+
+const isDataNewer = (error: unknown): error is ShoalError => error instanceof ShoalError && error.code === 'DATA_NEWER'
+
+/** Going back over a migration loses something either way: only a person can weigh what. */
+const askForData = (context: Context, { message }: ShoalError): Promise<'keep' | 'restore'> =>
+  choose(
+    context,
+    [
+      `Going back over a migration: ${oneLine(message.replace(/: --data .*/, ''))}`,
+      ...Object.entries(dataWords).map(([word, means]) => `  ${word.padEnd(8)} data ${means}`),
+    ],
+    'What becomes of the data?',
+    ['keep', 'restore'],
+  )
 
 function readDraft(value: unknown): Draft {
   const f = new Fields(value, 'draft')

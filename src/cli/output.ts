@@ -7,6 +7,7 @@ import { Refusal } from './client.ts'
 import type { Context } from './context.ts'
 import type { Io } from './io.ts'
 import type { Outcome } from './spec.ts'
+import type { Usage } from './usage.ts'
 
 export function printOutcome(io: Io, isJson: boolean, outcome: Outcome): number {
   if (isJson) {
@@ -18,22 +19,31 @@ export function printOutcome(io: Io, isJson: boolean, outcome: Outcome): number 
 }
 
 /** @returns the exit code of the error */
-export function printFailure(io: Io, isJson: boolean, error: unknown, context: Context | null): number {
+export function printFailure(io: Io, isJson: boolean, error: unknown, around: Around): number {
   const code = codeOf(error)
   const message = messageOf(error)
   if (isJson) io.stdout.write(`${JSON.stringify({ error: { code, message } }, null, 2)}\n`)
   const [what = '', ...more] = message.split('\n')
+  const isGuess = (line: string): boolean => line.startsWith('(Did you mean ')
+  const todo = code === 'USAGE' ? `Read \`${around.usage.help}\`.` : codes[code].todo
   const lines = [
     `error: ${what} (${code})`,
-    ...[...more, whereOf(error, context), codes[code].todo].filter(line => line !== '').map(line => `  ${line}`),
+    ...[...more.filter(line => !isGuess(line)), whereOf(error, around), [...more.filter(isGuess), todo].join(' ')].map(line => `  ${line}`),
   ]
   io.stderr.write(`${lines.join('\n')}\n`)
   if (code === 'INTERNAL' && error instanceof Error && io.env['SHOAL_DEBUG'] !== undefined) io.stderr.write(`${error.stack ?? ''}\n`)
   return codes[code].exit
 }
 
-function whereOf(error: unknown, context: Context | null): string {
-  if (context === null) return ''
+/** What is known of a command that failed. */
+interface Around {
+  /** null: it never came to run. */
+  readonly context: Context | null
+  readonly usage: Usage
+}
+
+function whereOf(error: unknown, { context, usage }: Around): string {
+  if (context === null || codeOf(error) === 'USAGE') return `usage: ${usage.line}`
   const asked = context.asked === null ? '' : `, node ${context.asked}`
   const request = error instanceof Refusal && error.requestId !== '' ? `, request ${error.requestId}` : ''
   return `home ${context.paths.home}${asked}${request}`

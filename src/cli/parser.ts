@@ -1,7 +1,6 @@
 /** commander, fed from the command table. Whatever it refuses is USAGE with its own words; it never ends the process. */
 import { Command, CommanderError, Help } from 'commander'
-import { ShoalError } from '../model/index.ts'
-import { didYouMean } from './closest.ts'
+import { didYouMean, ShoalError } from '../model/index.ts'
 import { Args, type CommandSpec } from './spec.ts'
 
 /** A command line that was understood: what to run, with what. */
@@ -18,6 +17,8 @@ export interface Grammar {
   readonly groups: Readonly<Record<string, { readonly aliases?: readonly string[]; readonly about: string }>>
   readonly version: string
   readonly examples: string
+  /** What runs where no command is named. */
+  readonly alone: CommandSpec
 }
 
 /** Text that the command line asked for (help, version). */
@@ -45,6 +46,8 @@ export function parseCommandLine(argv: readonly string[], grammar: Grammar): Par
   try {
     program.parse([...argv], { from: 'user' })
   } catch (cause) {
+    if (cause instanceof CommanderError && cause.code === 'commander.help' && cause.exitCode !== 0)
+      return parsedOf(grammar.alone, program, [])
     throw explained(cause, out.join(''))
   }
   if (found.parsed === null) throw new ShoalError('USAGE', 'no command was given')
@@ -54,7 +57,6 @@ export function parseCommandLine(argv: readonly string[], grammar: Grammar): Par
 function explained(error: unknown, printed: string): unknown {
   if (!(error instanceof CommanderError)) return error
   if (error.exitCode === 0) return new Shown(printed.trimEnd())
-  if (error.code === 'commander.help') return new ShoalError('USAGE', `no command was given\n${printed.trimEnd()}`)
   return new ShoalError('USAGE', error.message.replace(/^error: /, ''), { cause: error })
 }
 

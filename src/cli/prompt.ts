@@ -7,6 +7,8 @@ import type { Io } from './io.ts'
 
 /** Asks on standard error and reads one line. `isSecret`: what is typed is not shown. */
 async function ask(io: Io, question: string, isSecret: boolean): Promise<string> {
+  // A reader of what has ended would wait for ever.
+  if (io.stdin.readableEnded) throw new ShoalError('CANCELLED', 'the question was not answered: standard input has ended')
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() })
   const reader = createInterface({ input: io.stdin, output: isSecret ? silent : io.stderr, terminal: true })
   const stop = new AbortController()
@@ -35,6 +37,23 @@ export async function confirm(context: Context, isSure: boolean, plan: readonly 
   if (isSure || !context.isTerminal) return
   const answer = await ask(context.io, `${question} [y/N] `, false)
   if (!/^y(?:es)?$/i.test(answer.trim())) throw new ShoalError('CANCELLED', `answered "${answer.trim().slice(0, 40)}", not yes`)
+}
+
+/**
+ * Asks for one of some words; anything else is no answer.
+ * @throws ShoalError CANCELLED
+ */
+export async function choose<T extends string>(
+  context: Context,
+  lines: readonly string[],
+  question: string,
+  words: readonly T[],
+): Promise<T> {
+  for (const line of lines) context.note(line)
+  const answer = (await ask(context.io, `${question} [${words.join('|')}] `, false)).trim().toLowerCase()
+  const chosen = words.find(word => word === answer)
+  if (chosen === undefined) throw new ShoalError('CANCELLED', `answered "${answer.slice(0, 40)}", none of ${words.join(', ')}`)
+  return chosen
 }
 
 /** All of standard input, for `-`. */

@@ -1,3 +1,4 @@
+export * from './closest.ts'
 export * from './codes.ts'
 export * from './config.ts'
 export * from './current.ts'

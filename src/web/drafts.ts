@@ -7,6 +7,7 @@ import {
   asInteger,
   asOneOf,
   asString,
+  didYouMean,
   Fields,
   type NodeId,
   type Order,
@@ -101,8 +102,9 @@ export class Drafts {
     const found = this.#s.replica.book
       .releases()
       .find(r => r.release.name === wanted.slice(0, at) && r.release.version === wanted.slice(at + 1))
-    if (at < 1 || found === undefined) throw new ShoalError('UNKNOWN_RELEASE', `there is no release ${wanted}`)
-    return found
+    if (at > 0 && found !== undefined) return found
+    const names = this.#s.replica.book.releases().map(({ release }) => `${release.name}@${release.version}`)
+    throw new ShoalError('UNKNOWN_RELEASE', `there is no release ${wanted}${didYouMean(wanted, names)}`)
   }
 
   /** What was confirmed before, or the named version of the same app. */

@@ -1,5 +1,5 @@
 /** What people write for a node or a rollout: an id, a unique prefix, a name, `self`, `latest`. */
-import { isNodeId, type NodeId, resolvePrefix, ShoalError } from '../model/index.ts'
+import { didYouMean, isNodeId, type NodeId, resolvePrefix, ShoalError } from '../model/index.ts'
 import type { KnownOrder } from '../rollout/index.ts'
 import type { WebServices } from './services.ts'
 import type { Views } from './views.ts'
@@ -15,7 +15,9 @@ export function findNode(services: WebServices, text: string): NodeId {
   const named = ids.filter(id => fleet.node(id)?.name === text && fleet.isMember(id))
   const [only] = named
   if (named.length > 1) throw new ShoalError('AMBIGUOUS', `${named.length} nodes are named ${text}; use the id`)
-  return only ?? resolvePrefix(text, ids, 'node')
+  if (only !== undefined) return only
+  const names = fleet.members().map(m => fleet.node(m.id)?.name ?? '')
+  throw new ShoalError('NOT_FOUND', `there is no node ${text}${didYouMean(text, names)}`)
 }
 
 export function findRollout(views: Views, text: string): KnownOrder {

@@ -80,7 +80,7 @@ export const either = (plain: Schema): Schema => ({ anyOf: [signed, plain] })
 export const made = object({ id: text })
 export const wish = object({
   'release?': orNull(text),
-  'rollback?': object({ 'to?': text, 'of?': text }),
+  'rollback?': orNull(object({ 'to?': orNull(text), 'of?': orNull(text) })),
   'only?': list(text),
   'tags?': list(text),
   'canary?': list(text),
@@ -92,7 +92,7 @@ export const wish = object({
   'deadlineMs?': integer,
   'window?': orNull(text),
   'allowDowngrade?': flag,
-  'data?': oneOf(['keep', 'restore']),
+  'data?': orNull(oneOf(['keep', 'restore'])),
   'replaceApp?': flag,
   'force?': flag,
   'dryRun?': flag,

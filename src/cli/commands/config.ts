@@ -7,10 +7,18 @@ import { once } from 'node:events'
 import { mkdtemp, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Config, formatConfig, messageOf, parseConfig, parseJson, requireAppSettings, ShoalError } from '../../model/index.ts'
+import {
+  type Config,
+  didYouMean,
+  formatConfig,
+  messageOf,
+  parseConfig,
+  parseJson,
+  requireAppSettings,
+  ShoalError,
+} from '../../model/index.ts'
 import { removeTree, runningSupervisor, writeDurable } from '../../slots/index.ts'
 import { readConfig } from '../home/index.ts'
-import { didYouMean } from '../closest.ts'
 import type { Context } from '../context.ts'
 import { type Args, asUsage, type CommandSpec, type Outcome } from '../spec.ts'
 

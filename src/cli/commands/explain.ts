@@ -1,6 +1,5 @@
 /** explain: what a code means, and what to do about it. */
-import { codes, isCode, ShoalError } from '../../model/index.ts'
-import { didYouMean } from '../closest.ts'
+import { codes, didYouMean, isCode, ShoalError } from '../../model/index.ts'
 import { meanings } from '../meanings.ts'
 import type { CommandSpec } from '../spec.ts'
 

@@ -1,5 +1,5 @@
 /** pack, publish, releases: from a folder to a signed release. Nothing runs by it. */
-import { asArray, parsePlatform, ShoalError } from '../../model/index.ts'
+import { asArray, didYouMean, parsePlatform, ShoalError } from '../../model/index.ts'
 import { pack, type Packed } from '../../packages/index.ts'
 import { parseReleases, type ReleaseAnswer } from '../answers.ts'
 import type { Context } from '../context.ts'
@@ -94,7 +94,10 @@ async function show(context: Context, args: Args): Promise<Outcome> {
   const answer = await context.api().getAll('releases', 'releases')
   const at = parseReleases(answer).findIndex(r => r.name === name && r.version === version)
   const found = parseReleases(answer)[at]
-  if (found === undefined) throw new ShoalError('UNKNOWN_RELEASE', `there is no release ${name}@${version}`)
+  if (found === undefined) {
+    const names = parseReleases(answer).map(r => `${r.name}@${r.version}`)
+    throw new ShoalError('UNKNOWN_RELEASE', `there is no release ${name}@${version}${didYouMean(`${name}@${version}`, names)}`)
+  }
   return { document: asArray(answer['releases'], 'releases', 100_000)[at], text: lines(found) }
 }
 

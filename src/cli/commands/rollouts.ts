@@ -1,5 +1,5 @@
 /** Rollouts: make an order, follow it, steer it. What changes the fleet is signed here and shown before. */
-import { type Control, type ControlAction, type NodeId, ShoalError } from '../../model/index.ts'
+import { type Control, type ControlAction, didYouMean, type NodeId, ShoalError } from '../../model/index.ts'
 import { mkdtemp } from 'node:fs/promises'
 import { statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -146,7 +146,10 @@ export function findNodes(nodes: readonly NodeAnswer[], words: readonly string[]
     const found = nodes.filter(node => node.name === word || (word.length >= 6 && node.id.startsWith(word.toLowerCase())))
     const [only] = found
     if (found.length > 1) throw new ShoalError('AMBIGUOUS', `node ${word}: ${found.map(node => node.id.slice(0, 8)).join(', ')} fit`)
-    if (only === undefined) throw new ShoalError('NOT_FOUND', `the rollout has no node ${word}`)
+    if (only === undefined) {
+      const names = nodes.map(node => node.name)
+      throw new ShoalError('NOT_FOUND', `the rollout has no node ${word}${didYouMean(word, names)}`)
+    }
     return only.id
   })
 }

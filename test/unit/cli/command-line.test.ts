@@ -1,21 +1,19 @@
 import t from 'tap'
 import { completions } from '../../../src/cli/commands/completion.ts'
 import { commands } from '../../../src/cli/commands/index.ts'
-import { closest } from '../../../src/cli/closest.ts'
 import { cut, oneLine, table } from '../../../src/cli/output.ts'
-import { codes } from '../../../src/model/index.ts'
+import { closest, codes } from '../../../src/model/index.ts'
 import { shoal } from './helpers.ts'
 
 void t.test('wrong usage ends with 2, says so on standard error, and helps', async t => {
   const cases: readonly (readonly [readonly string[], RegExp])[] = [
-    [[], /no command/],
-    [['statsu'], /unknown command 'statsu'[^]*Did you mean status\?/],
-    [['nodes', 'shwo', 'x'], /unknown command 'nodes shwo'[^]*Did you mean show\?/],
+    [['statsu'], /unknown command 'statsu'[^]*usage: shoal <command>[^]*Did you mean status\?/],
+    [['nodes', 'shwo', 'x'], /unknown command 'nodes shwo'[^]*usage: shoal nodes list\|show[^]*Did you mean show\?[^]*shoal help nodes/],
     [['rollout', 'abrot'], /Did you mean abort\?/],
     [['keys'], /keys needs a command: rotate, kit, restore/],
     [['lgos'], /unknown command 'lgos'/],
     [['status', '--jsno'], /unknown option '--jsno'[^]*Did you mean --json\?/],
-    [['nodes', 'show'], /missing required argument 'node'/],
+    [['nodes', 'show'], /missing required argument 'node'[^]*usage: shoal nodes show \[options\] <node>[^]*shoal nodes show --help/],
     [['nodes', 'show', 'a', 'b'], /too many arguments/],
     [['init', '--listen'], /argument missing/],
     [['init', '--listen', 'nonsense'], /--listen: "nonsense" is no HOST:PORT/],
@@ -31,6 +29,7 @@ void t.test('wrong usage ends with 2, says so on standard error, and helps', asy
     t.equal(out, '', 'nothing on standard output')
     t.match(err, message)
     t.match(err, /\(USAGE\)/)
+    t.equal(err.trimEnd().split('\n').length, 3, `${argv.join(' ')}: what, where, what to do`)
   }
 })
 
@@ -38,7 +37,7 @@ void t.test('with --json a failure is exactly one document, and words on standar
   const { code, json, err } = await shoal(['statsu', '--json'])
   t.equal(code, 2)
   t.equal(json.error.code, 'USAGE')
-  t.match(err, /^error: unknown command 'statsu' \(USAGE\)\n {2}\(Did you mean status\?\)\n {2}\S/)
+  t.match(err, /^error: unknown command 'statsu' \(USAGE\)\n {2}usage: \S[^]*\n {2}\(Did you mean status\?\) \S/)
   const after = await shoal(['statsu', '--', '--json'])
   t.equal(after.out, '', 'behind -- it is a word, no option')
 })
@@ -83,6 +82,10 @@ void t.test('start of an empty home names the two commands to choose from', asyn
   const { code, err } = await shoal(['start', '--home', t.testdir()])
   t.equal(code, 2)
   t.match(err, /shoal init[^]*shoal join TOKEN/)
+  const alone = await shoal(['--json', '--home', t.testdir()])
+  t.equal(alone.code, 2, 'and so does the command without a word')
+  t.equal(alone.json.error.code, 'HOME_EMPTY')
+  t.match(alone.err, /shoal start --init[^]*shoal join TOKEN/)
 })
 
 void t.test('explain prints every code, and guesses', async t => {

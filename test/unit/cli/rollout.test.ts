@@ -397,6 +397,65 @@ void t.test('an order is drafted, checked, and signed as it was drafted', async 
   t.match(err, /demo@1\.5\.0 to 2 nodes in 1 wave, by ann\n {2}wave 1: shop-3, till/)
 })
 
+void t.test('going back over a migration: a person is asked what becomes of the data, a script is refused', async t => {
+  const newer = (asked: Asked): { status: number; body: object } | undefined =>
+    asked.path.endsWith('/draft') && asked.body.data === null
+      ? { status: 422, body: refusal('DATA_NEWER', 'data of version 2') }
+      : undefined
+  const { asked } = await fakeNode(work => t.teardown(work), home, agreeing(newer))
+  const drafts = (): readonly Json[] => asked.splice(0).flatMap(a => (a.path.endsWith('/draft') ? [a.body.data] : []))
+  const back = (stdin: string, isTTY: boolean, more: readonly string[] = []): ReturnType<typeof shoal> =>
+    shoal(['rollback', '--json', '--home', home, ...more], { env, stdin, isTTY })
+  for (const word of ['keep', 'restore']) {
+    const { json, err } = await back(`${word}\n`, true)
+    t.equal(json.error.code, 'CANCELLED', 'the plan is asked for after that, and nobody answers here')
+    t.match(err, /keep [^]*restore [^]*What becomes of the data\?[^]*demo@1\.0\.0 to 2 nodes/)
+    t.strictSame(drafts(), [null, word])
+  }
+  t.equal((await back('maybe\n', true)).json.error.code, 'CANCELLED')
+  t.strictSame(drafts(), [null])
+  for (const [isTTY, more] of [
+    [false, []],
+    [true, ['--yes']],
+  ] as const)
+    t.equal((await back('keep\n', isTTY, more)).json.error.code, 'DATA_NEWER', 'nobody is there to be asked')
+  t.strictSame(drafts(), [null, null])
+})
+
+void t.test('`shoal` alone: the node, its fleet, and the next step', async t => {
+  const self = { ...nodeRow(0), id: made.id, self: true, health: 'ok', step: 'idle' }
+  const cases: readonly (readonly [object, readonly object[], readonly object[], RegExp])[] = [
+    [{ ...self, app: null }, [], [], /no app, health ok\nfleet: 1 node, all well\nnext: shoal invite /],
+    [{ ...self, app: null }, [nodeRow(1, { health: 'ok' })], [], /next: shoal deploy DIR /],
+    [self, [nodeRow(1, { health: 'ok' })], [rolloutDoc('completed')], /rollout rrrrrrrr: demo@1\.5\.0 completed\nnext: shoal help /],
+    [self, [nodeRow(1, { reach: 'lost', health: 'ok' })], [], /1 not well: shop-1\nnext: shoal peers test shop-1 /],
+    [self, [nodeRow(1, { health: 'safe-mode' })], [], /next: shoal logs shop-1 /],
+    [{ ...self, health: 'degraded' }, [], [], /next: shoal doctor /],
+    [self, [], [rolloutDoc('halted')], /next: shoal rollout show rrrrrrrr /],
+    [self, [], [rolloutDoc('paused')], /next: shoal rollout resume rrrrrrrr /],
+    [self, [], [rolloutDoc('open')], /next: shoal rollout watch rrrrrrrr /],
+  ]
+  for (const [own, others, rollouts, wanted] of cases) {
+    const { server } = await fakeNode(
+      work => t.teardown(work),
+      home,
+      asked => {
+        if (asked.path.includes('nodes/self')) return { body: own }
+        if (asked.path.includes('rollouts')) return { body: { rollouts, counts: { total: rollouts.length }, next: null } }
+        return { body: { fleet: made.fleet, nodes: [own, ...others], counts: { total: 1 }, next: null } }
+      },
+    )
+    const { code, out } = await shoal(['--home', home])
+    t.equal(code, 0)
+    t.match(out, wanted)
+    const { json } = await shoal(['--home', home, '--json'])
+    t.match(json, { node: { id: made.id }, counts: { total: 1 + others.length }, next: /^shoal / })
+    server.closeAllConnections()
+    server.close()
+  }
+  t.equal((await shoal(['--home', home, '--json'])).json.error.code, 'NO_NODE', 'a node that is stopped')
+})
+
 void t.test('a draft that is not what was asked for is not signed', async t => {
   const cases: readonly (readonly [object, string])[] = [
     [{ version: '6.6.6' }, 'BAD_REQUEST'],

@@ -1,4 +1,4 @@
-/** "Did you mean …?": the nearest of some words, if it is near enough. */
+/** "Did you mean …?": the nearest of some words, if it is near enough. Pure. */
 
 /** Edits (insert, remove, replace, swap of neighbours) that turn one word into the other. */
 function distance(a: string, b: string): number {
