@@ -43,16 +43,20 @@ const missing = `<!doctype html>
 interface Page {
   readonly type: string
   readonly bytes: Buffer
-  readonly zipped: Buffer
+  /** Made when it is first asked for: a node that takes over has no time for it. */
+  readonly zipped: () => Buffer
   readonly tag: string
 }
 
-const pageOf = (name: string, bytes: Buffer): Page => ({
-  type: types[name.slice(name.lastIndexOf('.') + 1)] ?? 'application/octet-stream',
-  bytes,
-  zipped: gzipSync(bytes, { level: 9 }),
-  tag: `"${createHash('sha256').update(bytes).digest('hex').slice(0, 32)}"`,
-})
+function pageOf(name: string, bytes: Buffer): Page {
+  let zipped: Buffer | null = null
+  return {
+    type: types[name.slice(name.lastIndexOf('.') + 1)] ?? 'application/octet-stream',
+    bytes,
+    zipped: () => (zipped ??= gzipSync(bytes, { level: 9 })),
+    tag: `"${createHash('sha256').update(bytes).digest('hex').slice(0, 32)}"`,
+  }
+}
 
 export class Dashboard {
   readonly #pages = new Map<string, Page>()
@@ -84,6 +88,6 @@ export class Dashboard {
     }
     const isZipped = ctx.acceptsEncodings('gzip', 'identity') === 'gzip'
     if (isZipped) ctx.set('Content-Encoding', 'gzip')
-    ctx.body = isZipped ? page.zipped : page.bytes
+    ctx.body = isZipped ? page.zipped() : page.bytes
   }
 }

@@ -17,14 +17,12 @@ const hasMore = (req: IncomingMessage): boolean =>
 export async function answerEarly(ctx: Context, next: Next): Promise<void> {
   await next()
   const body: unknown = ctx.body
-  if (!hasMore(ctx.req) || Object.getPrototypeOf(body ?? null) !== Object.prototype) return
-  const text = Buffer.from(JSON.stringify(body))
-  ctx.length = text.length
+  if (!hasMore(ctx.req) || typeof body !== 'string') return
   ctx.respond = false
-  await linger(ctx.req, ctx.res, text)
+  await linger(ctx.req, ctx.res, body)
 }
 
-async function linger(req: IncomingMessage, res: ServerResponse, text: Buffer): Promise<void> {
+async function linger(req: IncomingMessage, res: ServerResponse, text: string): Promise<void> {
   const limit = AbortSignal.timeout(lingerMs)
   res.write(text)
   req.resume()

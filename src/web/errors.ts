@@ -1,6 +1,7 @@
 /** The one place where what was thrown becomes an answer. */
 import type { Context, Next } from 'koa'
 import { codeOf, codes, messageOf, systemCodeOf } from '../model/index.ts'
+import { setAnswer } from './answer.ts'
 import { requestIdOf } from './request-id.ts'
 import { RetryLater } from './retry-later.ts'
 import type { WebServices } from './services.ts'
@@ -26,6 +27,7 @@ export const answerErrors =
       if (ctx.status === 503) ctx.set('Retry-After', '1')
       if (error instanceof RetryLater) ctx.set('Retry-After', String(Math.ceil(error.afterMs / 1000)))
       if (ctx.status === 401) ctx.set('WWW-Authenticate', 'Bearer')
-      ctx.body = { error: { code, message: code === 'INTERNAL' ? 'internal fault; see the log of the node' : messageOf(error), requestId } }
+      const message = code === 'INTERNAL' ? 'internal fault; see the log of the node' : messageOf(error)
+      setAnswer(ctx, { error: { code, message, requestId } })
     }
   }

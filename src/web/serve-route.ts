@@ -6,6 +6,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Context } from 'koa'
 import { codeOf, ShoalError } from '../model/index.ts'
 import { mayCall } from './access.ts'
+import { setAnswer } from './answer.ts'
 import type { Audit } from './audit.ts'
 import { readBytes } from './body.ts'
 import { bearerOf, type Caller, callerOf, type CallerNeeds } from './callers.ts'
@@ -46,7 +47,7 @@ export async function serveRoute(
     mayCall(route.access, ctx.req, caller, who, n.services)
     const answer = await onceIfAsked(ctx, route, caller, n, () => Promise.resolve(route.handle(ctx, param, caller)))
     note('ok', answer)
-    if (answer !== undefined) ctx.body = answer
+    if (answer !== undefined) setAnswer(ctx, answer)
   } catch (error) {
     note(codeOf(error), undefined)
     throw error
