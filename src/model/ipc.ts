@@ -57,8 +57,11 @@ export type ToWorker =
   | { readonly t: 'go'; readonly last: LastSwitch | null; readonly relayedPort?: number }
   /** A connection that the supervisor accepted travels with the message; it may be gone on arrival. */
   | { readonly t: 'connection' }
-  /** Stop accepting, finish what is in flight, close the app, keep the connections. */
-  | { readonly t: 'park'; readonly limitMs: number }
+  /**
+   * Stop accepting, finish what is in flight, close the app, keep the connections. `forward`: as the message of this name, where the next worker
+   * serves already; it is said again when the worker has parked, for those that do not know it here.
+   */
+  | { readonly t: 'park'; readonly limitMs: number; readonly forward?: string }
   /** Requests that arrive on kept connections go to this private socket. */
   | { readonly t: 'forward'; readonly path: string }
   /** The switch ended; sent to the worker that is the node now. */
@@ -120,7 +123,7 @@ export function parseToWorker(value: unknown): ToWorker | null {
     case 'connection':
       return { t }
     case 'park':
-      return { t, limitMs: f.integer('limitMs', 0, 600_000) }
+      return { t, limitMs: f.integer('limitMs', 0, 600_000), ...(f.has('forward') && { forward: f.string('forward') }) }
     case 'forward':
       return { t, path: f.get('path', asString) }
     case 'switched':

@@ -32,6 +32,7 @@ import { mendIfDamaged } from './slot-care.ts'
 
 type Init = Extract<ToWorker, { t: 'init' }>
 type Go = Extract<ToWorker, { t: 'go' }>
+type Park = Extract<ToWorker, { t: 'park' }>
 
 /** ms that the app may take to end what lasts when the node parks. */
 const drainMs = 2000
@@ -94,7 +95,7 @@ export class Worker {
         if (handle instanceof Socket) this.#listener?.take(handle)
         return
       case 'park':
-        return this.#park(message.limitMs)
+        return this.#park(message)
       case 'forward':
         this.#listener?.forward(message.path)
         return
@@ -197,12 +198,12 @@ export class Worker {
     return this.#private.path
   }
 
-  async #park(limitMs: number): Promise<void> {
+  async #park({ limitMs, forward }: Park): Promise<void> {
     const { listener } = this.#loaded()
     const runtime = this.#runtime
     this.#trialEnded()
     runtime?.quiet()
-    await Promise.all([listener.park(limitMs), runtime?.app?.drain(AbortSignal.timeout(drainMs))])
+    await Promise.all([listener.park(limitMs, forward), runtime?.app?.drain(AbortSignal.timeout(drainMs))])
     await runtime?.close()
     this.#runtime = null
     this.#o.send({ t: 'parked' })

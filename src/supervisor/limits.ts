@@ -17,8 +17,8 @@ export const parkLimitMs = 2000
 export const parkDeadlineMs = 5000
 /** Probation may last this much longer than asked for, `go` included; then the node goes back. */
 export const probationSlackMs = 30_000
-/** A parked worker lives at least this long, so that its idle clients close first: keep-alive 5 s, Node's buffer 1 s, reserve. */
-export const retireAfterMs = 6500
+/** A parked worker lives at least this long, so that its idle clients close first: keep-alive 5 s, Node's buffer 1 s, half a second of `comeAnewMs`, reserve. */
+export const retireAfterMs = 7000
 /** Time to drain at `stop`; then again `killAfterMs` until it is killed. */
 export const stopGraceMs = 5000
 export const killAfterMs = 2000

@@ -110,9 +110,11 @@ export class Turn {
     this.send(worker, { t: 'stop', graceMs })
   }
 
+  /** Where the next worker serves already (`overlap`), what arrives from now on need not wait for the slowest request in flight. */
   park(worker: Worker): void {
     this.setWorker(worker.id, { stage: 'parking', deadlineAt: this.now + limits.parkDeadlineMs })
-    this.send(worker, { t: 'park', limitMs: limits.parkLimitMs })
+    const forward = this.main?.socket ?? null
+    this.send(worker, { t: 'park', limitMs: limits.parkLimitMs, ...(forward !== null && { forward }) })
   }
 
   end(): Step {

@@ -21,7 +21,7 @@ export type ToTestWorker =
   | { readonly t: 'go'; readonly path: string; readonly relayedPort?: number }
   | { readonly t: 'connection' }
   | { readonly t: 'forward'; readonly path: string }
-  | { readonly t: 'park'; readonly limitMs: number }
+  | { readonly t: 'park'; readonly limitMs: number; readonly forward?: string }
   | { readonly t: 'close'; readonly graceMs: number }
 
 const init = JSON.parse(process.env['WORKER_INIT'] ?? '') as WorkerInit
@@ -88,7 +88,7 @@ async function obey(m: ToTestWorker, handle: unknown): Promise<void> {
       if (handle instanceof Socket) listener.take(handle)
       return
     case 'park':
-      await listener.park(m.limitMs)
+      await listener.park(m.limitMs, m.forward)
       {
         say('parked')
         return

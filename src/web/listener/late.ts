@@ -1,6 +1,6 @@
 /**
  * Requests that arrive on the kept connections of a parked worker. Each waits until the next worker listens and is then sent to it
- * over its private socket; the answer asks the client to come to the public port the next time. If that worker is not there (any
+ * over its private socket; its answer, or one soon after, asks the client to come to the public port the next time. If that worker is not there (any
  * more), the request waits again. Who the client is travels as an address only: never a peer's identity.
  */
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
@@ -56,6 +56,8 @@ export class LateRequests {
   readonly #connections: Connections
   readonly #limits: ListenerLimits
   #path: string | null = null
+  /** When passing on began, or long before: then every answer asks its client to come anew. */
+  #passingSince = 0
   #isHere = true
   #isOver = false
 
@@ -76,8 +78,14 @@ export class LateRequests {
 
   /** From now on they go there. */
   forward(path: string): void {
+    if (this.#path === null) this.#passingSince = performance.now()
     this.#path = path
     for (const held of [...this.#waiting.keys()]) this.#send(this.#take(held), path)
+  }
+
+  /** The end is near: nobody is to stay for another request. */
+  hurry(): void {
+    this.#passingSince = -Infinity
   }
 
   /** This worker serves again. */
@@ -168,7 +176,7 @@ export class LateRequests {
 
   #relay(answer: IncomingMessage, res: ServerResponse): void {
     if (res.destroyed) return void answer.destroy()
-    this.#connections.closeAfter(res)
+    if (Math.random() * this.#limits.comeAnewMs <= performance.now() - this.#passingSince) this.#connections.closeAfter(res)
     res.writeHead(answer.statusCode ?? 502, answer.statusMessage ?? '', endToEnd(answer.rawHeaders, 'transfer-encoding'))
     res.flushHeaders()
     // The client sees an answer that is cut, which is what happened. (When the client goes, `drop` ends the other side.)

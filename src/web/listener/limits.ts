@@ -19,7 +19,12 @@ export interface ListenerLimits {
   readonly holdMs: number
   /** After a final answer that cuts a request short: time for the client to read it before the socket goes. */
   readonly lingerMs: number
-  /** A parked listener ends no idle connection before this: the advertised idle time, Node's buffer of 1 s, and half a second. */
+  /**
+   * Clients whose requests are passed on are asked to come to the public port anew at random moments of this time: all at once, their handshakes
+   * would keep a worker busy that has just taken over.
+   */
+  readonly comeAnewMs: number
+  /** A parked listener ends no idle connection before this: the advertised idle time, Node's buffer of 1 s, `comeAnewMs`, and half a second. */
   readonly parkedIdleMs: number
 }
 
@@ -34,7 +39,8 @@ export const defaultLimits: ListenerLimits = {
   maxHeld: 1_000,
   holdMs: 30_000,
   lingerMs: 1_000,
-  parkedIdleMs: 6_500,
+  comeAnewMs: 500,
+  parkedIdleMs: 7_000,
 }
 
 /** Time to receive a request of a path for which the caller asks nothing else. */

@@ -138,14 +138,16 @@ export class Listener {
   /**
    * Stops accepting and resolves when nothing is in flight, after `limitMs` at the latest: what is unanswered then gets 503. Afterwards
    * the caller may close the app. Connections stay; requests that arrive on them wait for `forward` or `listen`.
+   * @param forward the private socket of the worker that is the node already: nothing waits then
    */
-  async park(limitMs: number): Promise<void> {
+  async park(limitMs: number, forward?: string): Promise<void> {
     if (this.#state !== 'open') return
     this.#state = 'parked'
     this.#parkedAt = performance.now()
     const park = ++this.#parks
     this.#late.begin()
     this.#front.stop()
+    if (forward !== undefined) this.#late.forward(forward)
     for (const callback of this.#parkCallbacks) this.#guard('park', callback)
     const isDone = await this.#changes.until(() => this.#serving.size === 0, limitMs)
     if (this.#parks !== park || this.state !== 'parked') return
@@ -171,6 +173,7 @@ export class Listener {
     const left = (): number => deadline - performance.now()
     if (this.#state === 'open') this.#front.stop()
     if (this.#state === 'parked') {
+      this.#late.hurry()
       const idleEnd = this.#parkedAt + this.#limits.parkedIdleMs
       await this.#changes.until(() => this.#front.sockets.size === 0, Math.min(left(), idleEnd - performance.now()))
     }

@@ -197,7 +197,7 @@ void t.test('a start forks, gives the socket when the worker is ready, and annou
   t.same(h.serving, [2])
 })
 
-void t.test('an exclusive switch: park, go, forward; confirmed durably before it is said; the old one goes after 6.5 s', async t => {
+void t.test('an exclusive switch: park, go, forward; confirmed durably before it is said; the old one goes after 7 s', async t => {
   const h = new House().started()
   h.say(1, { t: 'switch', target: toTwo() })
   h.drain(1)
@@ -206,6 +206,11 @@ void t.test('an exclusive switch: park, go, forward; confirmed durably before it
   t.same(h.messages(2), ['go', 'switched'])
   t.same(h.messages(1), ['go', 'park', 'forward'])
   t.equal(h.mostHolders, 1)
+  t.same(
+    h.sent.find(m => m.t === 'park'),
+    { t: 'park', limitMs: 2000, to: 1 },
+    'nobody serves yet',
+  )
   t.match(h.disk, {
     app: appTwo,
     state: 'good',
@@ -216,7 +221,7 @@ void t.test('an exclusive switch: park, go, forward; confirmed durably before it
   const saved = h.effects.findLastIndex(e => e.kind === 'save')
   const told = h.effects.findIndex(e => e.kind === 'send' && e.message.t === 'switched')
   t.ok(saved < told)
-  h.pass(6000)
+  h.pass(6500)
   t.same(h.alive, [1, 2])
   h.pass(1000)
   t.same(h.alive, [2])
@@ -229,6 +234,11 @@ void t.test('an overlap switch: go before park, both hold the node for a moment'
   const order = h.sent.map(m => `${m.t}${m.to}`)
   t.ok(order.indexOf('go2') < order.indexOf('park1'))
   t.ok(order.indexOf('park1') < order.indexOf('forward1'))
+  t.same(
+    h.sent.find(m => m.t === 'park'),
+    { t: 'park', limitMs: 2000, forward: 'sock2', to: 1 },
+    'nothing has to wait',
+  )
   t.equal(h.mostHolders, 2)
   t.equal(h.disk.state, 'good')
 })

@@ -39,7 +39,7 @@ class Worker {
       fleetDomain: fleet.domain,
       certificates: { node: self, ca: [fleet.ca.cert], web },
       ticketKeys,
-      limits: { lingerMs: 300 },
+      limits: { lingerMs: 300, comeAnewMs: 0 },
       leaveWebSockets: false,
       ...more,
     }
@@ -71,9 +71,10 @@ class Worker {
     this.#port.open(this, { t: 'go', last: null })
     return heard
   }
-  park(limitMs = 2000): Promise<Record<string, unknown>> {
+  /** @param to it is the node already */
+  park(limitMs = 2000, to: Worker | null = null): Promise<Record<string, unknown>> {
     this.#port.shut(this)
-    return this.#ask({ t: 'park', limitMs }, 'parked')
+    return this.#ask({ t: 'park', limitMs, ...(to !== null && { forward: to.path }) }, 'parked')
   }
   forward = (to: Worker) => this.#ask({ t: 'forward', path: to.path }, 'forwarding')
   close = (graceMs: number) => this.#ask({ t: 'close', graceMs }, 'closed')
@@ -374,8 +375,37 @@ for (const [way, open] of Object.entries(ways)) {
     t.equal(by(await polite.get('/').answer()), 'b', 'the connection of an ended stream is still good')
   })
 
+  void t.test(`${way}: nothing waits for the slowest request in flight where the next worker serves already`, async t => {
+    const { a, b, port } = await pair(t)
+    const later = teardownOf(t)
+    const [slow, quick] = await Promise.all([dial(later, port), dial(later, port)])
+    t.equal(by(await quick.get('/').answer()), 'a')
+    slow.get('/hang')
+    await b.go()
+    const parked = a.park(60_000, b)
+    t.equal(by(await quick.get('/').answer()), 'b', 'though the old one still has a request that never ends')
+    slow.socket.destroy()
+    await parked
+  })
+
+  void t.test(`${way}: clients come anew one after the other, and all of them when the parked worker is told to close`, async t => {
+    const { a, b, port } = await pair(t, { limits: { lingerMs: 300, comeAnewMs: 1e9 } })
+    const client = await dial(teardownOf(t), port)
+    await a.park()
+    await b.go()
+    await a.forward(b)
+    for (const n of [1, 2, 3]) {
+      const answer = await client.get('/').answer()
+      t.equal(by(answer), 'b')
+      t.not(answer.headers.get('connection'), 'close', `request ${n}`)
+    }
+    const closed = a.close(50_000)
+    t.equal((await client.get('/').answer()).headers.get('connection'), 'close')
+    await closed
+  })
+
   void t.test(`${way}: a parked worker that is told to close goes on forwarding while connections may be idle`, async t => {
-    const { a, b, port } = await pair(t, { limits: { parkedIdleMs: 60_000, lingerMs: 300 } })
+    const { a, b, port } = await pair(t, { limits: { parkedIdleMs: 60_000, lingerMs: 300, comeAnewMs: 0 } })
     const later = teardownOf(t)
     const [one, two] = await Promise.all([dial(later, port), dial(later, port)])
     await a.park()
