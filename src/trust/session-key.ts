@@ -25,6 +25,7 @@ import {
   operatorKey,
   publicKeyFromHex,
   scryptCost,
+  type Sealed,
   sealWith,
   unsealWith,
 } from './keys.ts'
@@ -60,9 +61,13 @@ export async function newKeyLater(name: string, passphrase: string): Promise<New
   const privateKey = await new Promise<KeyObject>((resolve, reject) =>
     generateKeyPair('ed25519', undefined, (error, _publicKey, made) => (error === null ? resolve(made) : reject(error))),
   )
+  return keyFileOf(name, privateKey, await sealLater(privateKey.export({ format: 'der', type: 'pkcs8' }), passphrase))
+}
+
+/** Encrypts a secret under a passphrase, without holding up the event loop. */
+export async function sealLater(secret: Uint8Array, passphrase: string): Promise<Sealed> {
   const salt = randomBytes(16)
-  const key = await scryptLater(passphrase, { salt, cost: scryptCost })
-  return keyFileOf(name, privateKey, sealWith(privateKey.export({ format: 'der', type: 'pkcs8' }), salt, key))
+  return sealWith(secret, salt, await scryptLater(passphrase, { salt, cost: scryptCost }))
 }
 
 /** 32 bytes for one use, of a secret that is random itself. */

@@ -3,7 +3,7 @@
  * name a new admin when the others' passphrases are lost.
  */
 import { Fields, parseJson, ShoalError } from '../../model/index.ts'
-import { newOperatorKey, newPassphrase, type OperatorKey, seal, unseal } from '../../trust/index.ts'
+import { kitFileOf, kitName, newOperatorKey, newPassphrase, type OperatorKey, seal, unseal } from '../../trust/index.ts'
 
 export interface Kit {
   readonly key: OperatorKey
@@ -12,19 +12,11 @@ export interface Kit {
   readonly file: string
 }
 
-const kitName = 'recovery-kit'
-
 /** @param caKey PEM of the fleet CA's key */
 export function makeKit(caKey: string): Kit {
   const passphrase = newPassphrase()
   const { key, file } = newOperatorKey(kitName, passphrase)
-  const fields = new Fields(parseJson(file, kitName), kitName)
-  const entries = fields.keys().map(name => [name, fields.raw(name)] as const)
-  return {
-    key,
-    passphrase,
-    file: `${JSON.stringify({ ...Object.fromEntries(entries), ca: seal(Buffer.from(caKey), passphrase) }, null, 2)}\n`,
-  }
+  return { key, passphrase, file: kitFileOf(file, seal(Buffer.from(caKey), passphrase)) }
 }
 
 /** The CA's key, PEM, out of a kit's text. @throws ShoalError BAD_PASSPHRASE, BAD_REQUEST if the file is no kit */
