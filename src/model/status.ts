@@ -19,7 +19,7 @@ export interface Reason {
   readonly message: string
 }
 
-const asReason = (value: unknown, where: string): Reason => {
+export const parseReason = (value: unknown, where: string): Reason => {
   const f = new Fields(value, where)
   const code = f.string('code', 64)
   return { code: isCode(code) ? code : 'INTERNAL', message: f.string('message', 1000) }
@@ -141,7 +141,7 @@ export function parsePreflightBody(value: unknown): PreflightBody {
     order: f.get('order', parseOrderId),
     attempt: f.integer('attempt', 1, 1000),
     go: f.boolean('go'),
-    reason: f.maybe('reason', asReason, null),
+    reason: f.maybe('reason', parseReason, null),
   }
 }
 
@@ -167,7 +167,7 @@ export function parseOutcomeBody(value: unknown): OutcomeBody {
     order: f.get('order', parseOrderId),
     attempt: f.integer('attempt', 1, 1000),
     outcome: f.get('outcome', (v, w) => asOneOf(v, w, ['confirmed', 'rolled-back', 'failed', 'refused', 'skipped', 'superseded'])),
-    reason: f.maybe('reason', asReason, null),
+    reason: f.maybe('reason', parseReason, null),
     digest: f.maybe('digest', parseDigest, null),
     witnesses: f.integer('witnesses', 0, 100),
     epoch: f.integer('epoch'),

@@ -50,15 +50,22 @@ export class PeerHttp {
   /** A page of another node's log. @throws ShoalError NO_NODE, or what the node refuses */
   async log(peer: NodeId, { lines, after }: LogQuery): Promise<LogPage> {
     const query = new URLSearchParams(after === null ? { lines: String(lines) } : { after })
-    const signal = AbortSignal.timeout(documentTimeoutMs)
+    return parseLogPage(await this.json(peer, `logs?${query.toString()}`, documentTimeoutMs))
+  }
+
+  /** What another node answers, parsed as JSON and no further. @throws ShoalError NO_NODE */
+  async json(peer: NodeId, path: string, timeoutMs: number): Promise<unknown> {
+    const what = path.split('?')[0] ?? ''
+    const who = `node ${peer.slice(0, 8)}`
     try {
-      const answer = await this.#first(peer, `logs?${query.toString()}`, {}, signal)
+      const answer = await this.#first(peer, path, {}, AbortSignal.timeout(timeoutMs))
       const text = await bodyOf(answer, maxDocumentBytes)
-      if (answer.statusCode === 200) return parseLogPage(parseJson(text, `logs of ${peer}`, maxDocumentBytes))
-      throw new ShoalError('NO_NODE', `node ${peer.slice(0, 8)} answered ${answer.statusCode ?? 0} when asked for its log`)
+      if (answer.statusCode === 200) return parseJson(text, `${what} of ${peer}`, maxDocumentBytes)
+      const older = answer.statusCode === 404 ? '; an older version may not know it' : ''
+      throw new ShoalError('NO_NODE', `${who} answered ${answer.statusCode ?? 0} when asked for its ${what}${older}`)
     } catch (cause) {
       if (cause instanceof ShoalError && cause.code !== 'PACKAGE_UNAVAILABLE') throw cause
-      throw new ShoalError('NO_NODE', `node ${peer.slice(0, 8)} cannot be asked for its log: ${messageOf(cause)}`, { cause })
+      throw new ShoalError('NO_NODE', `${who} cannot be asked for its ${what}: ${messageOf(cause)}`, { cause })
     }
   }
 

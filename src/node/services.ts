@@ -1,12 +1,13 @@
 /** What the web room sees of the node: the running one, or nothing while there is none. */
 import { X509Certificate } from 'node:crypto'
 import { sha256 } from '../trust/index.ts'
-import type { Config, Digest } from '../model/index.ts'
-import { freeBytes } from '../slots/index.ts'
+import { type Config, type Digest, parseDigest, ShoalError } from '../model/index.ts'
+import { freeBytes, readSlotManifest, runningSupervisor, slotDir } from '../slots/index.ts'
 import type { WebServices } from '../web/index.ts'
+import { runDoctor } from './doctor.ts'
 import { advertised, type Home, type Settings } from './home.ts'
 import type { Log } from './log.ts'
-import { operatorKeyFiles } from './operator-keys.ts'
+import { operatorKeyFiles, recoveryKitFile } from './operator-keys.ts'
 import { readLog } from './logs.ts'
 import type { NodeRuntime } from './runtime.ts'
 
@@ -54,6 +55,9 @@ export function webServices(
     people: runtime.store.people,
     audit: runtime.store.audit,
     operatorKeys: operatorKeyFiles(home.paths.operators),
+    recoveryKit: recoveryKitFile(home.paths.recoveryKit),
+    examine: () => runDoctor(home.paths.home),
+    service: async () => (await runningSupervisor(home.paths))?.service ?? '',
     isConsole: () => runtime.about().console,
     packages: runtime.packages,
     freeBytes: () => freeBytes(home.paths.instance),
@@ -68,6 +72,9 @@ export function webServices(
     },
     acceptLink: (req, socket, head, peer) => runtime.acceptLink(req, socket, head, peer),
     probe: (address, expect) => runtime.mesh.probe(address, expect),
+    links: () => runtime.mesh.links(),
+    slotOf: digest => slotOf(home.paths.home, digest),
+    askPeer: (node, path, timeoutMs) => runtime.peerHttp.json(node, path, timeoutMs),
     pin: peer => changeConfig(config => ({ ...config, peers: [...config.peers.filter(p => p.id !== peer.id), peer] })),
     unpin: id => changeConfig(config => ({ ...config, peers: config.peers.filter(p => p.id !== id) })),
     rename: name => changeConfig(config => ({ ...config, name })),
@@ -80,5 +87,16 @@ export function webServices(
     onStreamsEnd: streams,
     wallNow: () => new Date(),
     log,
+  }
+}
+
+/** As its manifest says. A slot that is half made, or damaged, has no name to be shown by. */
+function slotOf(home: string, digest: string): ReturnType<WebServices['slotOf']> {
+  try {
+    const { kind, name, version } = readSlotManifest(slotDir(home, parseDigest(digest)))
+    return { kind, name: `${name}@${version}` }
+  } catch (error) {
+    if (!(error instanceof ShoalError)) throw error
+    return { kind: '', name: '' }
   }
 }

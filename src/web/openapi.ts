@@ -48,6 +48,8 @@ export const about: Readonly<Record<string, About>> = {
   'GET api/v1/nodes': { what: 'Nodes.', answer: 'Nodes', query: [...page, 'step', 'outcome', 'health', 'tag', 'q', 'all'] },
   'GET api/v1/nodes/:id': { what: 'One node: id, prefix, name, or self.', answer: 'Node' },
   'GET api/v1/nodes/:id/logs': { what: 'The last log lines of a node.', answer: 'Logs', query: ['lines', 'after'] },
+  'GET api/v1/nodes/:id/about': { what: 'What a node alone knows: slots, backups, links, disk; of any node.', answer: 'About' },
+  'GET api/v1/nodes/:id/doctor': { what: 'What is wrong with a node and its machine, and what to do.', answer: 'Diagnosis' },
   'GET api/v1/peers': { what: 'Sync peers, and members with a link.', answer: 'Peers', query: page },
   'GET api/v1/releases': { what: 'What is signed.', answer: 'Releases', query: page },
   'GET api/v1/rollouts': {
@@ -70,6 +72,20 @@ export const about: Readonly<Record<string, About>> = {
     refuses: [409],
   },
   'DELETE api/v1/operators/:name': { what: 'Takes a person out.', answer: 'Named', refuses: [409] },
+  'GET api/v1/session/key': { what: 'One’s own key file, encrypted as it is kept here.', answer: 'KeyFile' },
+  'GET api/v1/operators/:name/key': { what: 'A person’s encrypted key file.', answer: 'KeyFile' },
+  'POST api/v1/operators/:name/rotate': {
+    what: 'A new key for a person; of another person the passphrase is told once.',
+    answer: 'Rotated',
+    status: 201,
+    body: 'RotateBody',
+  },
+  'POST api/v1/keys/kit': {
+    what: 'A new recovery kit; its passphrase is told once.',
+    answer: 'Kit',
+    status: 201,
+    body: 'KitBody',
+  },
   'GET api/v1/tokens': { what: 'Tokens of scripts.', answer: 'Tokens' },
   'POST api/v1/tokens': { what: 'A new token; it is told once.', answer: 'NewToken', status: 201, body: 'TokenBody' },
   'DELETE api/v1/tokens/:id': { what: 'Ends a token.', answer: 'Made' },
@@ -149,6 +165,9 @@ export const about: Readonly<Record<string, About>> = {
   },
   'GET peer/v1/documents/:digest': { what: 'For members: plans, releases, roots.', answer: 'Any', refuses: [400] },
   'GET peer/v1/logs': { what: 'For members: log lines.', answer: 'Logs', query: ['lines', 'after'] },
+  'GET peer/v1/about': { what: 'For members: slots, backups, links, disk.', answer: 'About' },
+  'GET peer/v1/doctor': { what: 'For members: what is wrong with the node.', answer: 'Diagnosis' },
+  'GET peer/v1/test': { what: 'For members: which step towards a member fails?', answer: 'PeerTest', query: ['target'] },
 }
 
 const bearer = { bearer: [] }

@@ -24,7 +24,7 @@ export interface NewPerson {
 }
 
 /** The root was refused for sure. After all else it may count already, and its key must not be lost. */
-const isRefusal = (error: unknown): boolean =>
+export const isRootRefusal = (error: unknown): boolean =>
   error instanceof ShoalError && ['CONFLICT', 'BAD_ROOT', 'BAD_SIGNATURE', 'NOT_ALLOWED', 'TOO_LARGE', 'FLEET_UNKNOWN'].includes(error.code)
 
 export class Operators {
@@ -62,7 +62,7 @@ export class Operators {
       this.#next({ people: [...this.#root.people, { name, role, keyid, publicHex }] }, admin)
       return { name, role, keyid, passphrase }
     } catch (error) {
-      if (isRefusal(error)) await this.#s.operatorKeys.drop(name)
+      if (isRootRefusal(error)) await this.#s.operatorKeys.drop(name)
       throw error
     }
   }

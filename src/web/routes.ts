@@ -14,6 +14,7 @@ import {
 } from '../model/index.ts'
 import { parseRange } from '../transfer/index.ts'
 import type { Access } from './access.ts'
+import { aboutRoutes } from './about-routes.ts'
 import { Acts } from './acts.ts'
 import { backupRoutes } from './backups.ts'
 import { readJson } from './body.ts'
@@ -26,6 +27,7 @@ import { documentOf } from './document-of.ts'
 import { EventStreams } from './events.ts'
 import type { HttpCounts } from './http-counts.ts'
 import { redeem } from './join.ts'
+import { keyRoutes } from './key-routes.ts'
 import { paged, pageOfNodes } from './lists.ts'
 import { logRoutes } from './log-routes.ts'
 import { metricsRoute } from './metrics.ts'
@@ -66,6 +68,7 @@ export function routesOf(s: WebServices, { sessions, tokens, http }: Accounts): 
     ...readRoutes(s, views, streams),
     ...packageRoutes(s),
     ...logRoutes(s),
+    ...aboutRoutes(s, views),
     ...stickRoutes(s),
     ...signedRoutes(s, views, sessions),
     ...homeRoutes(s, views),
@@ -203,7 +206,8 @@ function signedRoutes(s: WebServices, views: Views, sessions: Sessions): readonl
   const documents = new Documents(s, views)
   const drafts = new Drafts(s, views)
   const acts = new Acts(s, views, drafts, sessions)
-  const operators = new Operators(s, text => void documents.root(new Fields({ root: text }, 'body')))
+  const takeRoot = (text: string): void => void documents.root(new Fields({ root: text }, 'body'))
+  const operators = new Operators(s, takeRoot)
   const post = (path: string, access: Access, handle: Route['handle']): Route => ({ method: 'POST', path: v1 + path, access, handle })
   const made = (ctx: Context, isNew: boolean): void => void (ctx.status = isNew ? 201 : 200)
   const hold =
@@ -270,6 +274,7 @@ function signedRoutes(s: WebServices, views: Views, sessions: Sessions): readonl
         return { name: param('name') }
       },
     },
+    ...keyRoutes(s, acts, sessions, takeRoot),
     {
       method: 'POST',
       path: 'join',
@@ -314,7 +319,11 @@ function homeRoutes(s: WebServices, views: Views): readonly Route[] {
       return { id }
     }),
     home('POST', 'peers/test', 'home or operator', async ctx => ({ tests: await testPeers(s, views, await readJson(ctx.req)) })),
-    home('POST', 'self/stop', 'home', ctx => {
+    home('POST', 'self/stop', 'home or admin', async (ctx, _param, caller) => {
+      // At the machine the service manager is the one to ask; from here it would start the node again at once.
+      const service = caller.kind === 'home' ? '' : await s.service()
+      if (service !== '')
+        throw new ShoalError('CONFLICT', `${service} would start the node again: hold it, or run \`shoal stop\` at the machine`)
       s.stop()
       return accepted(ctx)
     }),

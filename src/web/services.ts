@@ -45,6 +45,19 @@ export interface OperatorKeyFiles {
   readonly keepsKeys: () => Promise<boolean>
   readonly save: (name: string, text: string) => Promise<void>
   readonly drop: (name: string) => Promise<void>
+  /** A new key beside the one that still counts; it takes its place by `settle`, or goes by `unstage`. */
+  readonly stage: (name: string, text: string) => Promise<void>
+  readonly settle: (name: string) => Promise<void>
+  readonly unstage: (name: string) => Promise<void>
+  /** The one that is staged; null: none is. */
+  readonly staged: (name: string) => Promise<string | null>
+}
+
+/** certs/recovery-kit.json, made anew in the same way. */
+export interface RecoveryKitFile {
+  readonly stage: (text: string) => Promise<void>
+  readonly settle: () => Promise<void>
+  readonly unstage: () => Promise<void>
 }
 
 /** Backups and what else is kept of data/; what is begun goes on after the answer, and its view tells how it ends. */
@@ -119,6 +132,11 @@ export interface WebServices {
   readonly people: SessionStore & TokenStore & AnswerStore
   readonly audit: AuditLog
   readonly operatorKeys: OperatorKeyFiles
+  readonly recoveryKit: RecoveryKitFile
+  /** `shoal doctor` of this node. @throws ShoalError BUSY, INTERNAL */
+  readonly examine: () => Promise<unknown>
+  /** As the service names itself that would start the node again, such as `systemd:shoal`; empty: none. */
+  readonly service: () => Promise<string>
   /** The node may keep operators' keys. */
   readonly isConsole: () => boolean
   readonly packages: PackageFiles
@@ -136,6 +154,12 @@ export interface WebServices {
   readonly app: () => AppDoor
   readonly acceptLink: (req: IncomingMessage, socket: Socket, head: Buffer, peer: NodeId) => void
   readonly probe: (address: Address, expect: NodeId | null) => Promise<{ readonly id: NodeId | null; readonly steps: readonly ProbeStep[] }>
+  /** Links that are up. */
+  readonly links: () => readonly { readonly peer: NodeId; readonly dialled: boolean; readonly ageMs: number }[]
+  /** What the manifest of a slot says: its kind, and `name@version`; both empty where it cannot be read. */
+  readonly slotOf: (digest: string) => { readonly kind: string; readonly name: string }
+  /** JSON that another member answers: a path below `/_shoal/peer/v1/`. @throws ShoalError NO_NODE, or what it answers is no JSON */
+  readonly askPeer: (node: NodeId, path: string, timeoutMs: number) => Promise<unknown>
   readonly pin: (peer: { readonly id: NodeId; readonly address: string }) => Promise<void>
   readonly unpin: (id: NodeId) => Promise<void>
   readonly rename: (name: string) => Promise<void>

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import t from 'tap'
@@ -183,5 +183,43 @@ void t.test('what a session’s operator does in plain words, the node signs wit
     await node.start()
     const broken = await node.cli(['audit', '--verify', '--json'])
     t.same([broken.code, (broken.json() as Json).brokenAt], [1, 3], 'an edit of the file shows')
+  })
+
+  await t.test('keys made anew, the kit, key files; the doctor', async t => {
+    const vic = await post(admin, 'operators', { name: 'vic', role: 'operator' })
+    const old = await logIn(node, 'vic', vic.json.passphrase)
+    refused(t, await post(old, 'operators/vic/rotate'), 'NOT_ALLOWED', 'an operator')
+    t.equal((await ask(node, old, 'session/key')).json.file, node.file('certs/operators/vic.json'))
+    refused(t, await ask(node, old, `operators/${operator}/key`), 'NOT_ALLOWED', 'another’s key file')
+    t.equal((await ask(node, admin, 'operators/vic/key')).json.file, node.file('certs/operators/vic.json'))
+    const rotated = await post(admin, 'operators/vic/rotate')
+    t.match(rotated.json, { name: 'vic', role: 'operator', passphrase: /^\w{5}(-\w{5}){5}$/ })
+    t.not(rotated.json.keyid, vic.json.keyid)
+    refused(t, await ask(node, old, 'nodes'), 'UNAUTHENTICATED', 'the session of the old key')
+    await logIn(node, 'vic', rotated.json.passphrase)
+
+    refused(t, await post(admin, `operators/${operator}/rotate`, { passphrase: 'wrong' }), 'LOGIN_FAILED', 'another passphrase')
+    const own = await post(admin, `operators/${operator}/rotate`, { passphrase })
+    t.match(own.json, { name: operator, passphrase: null })
+    refused(t, await ask(node, admin, 'nodes'), 'UNAUTHENTICATED', 'one’s own old session')
+    // As after a death before the new file took the place of the old one.
+    const file = join(node.home, 'certs/operators', `${operator}.json`)
+    renameSync(file, `${file}.new`)
+    const again = await logIn(node, operator, passphrase)
+    t.ok(existsSync(file), 'it has now')
+
+    const { fleet } = (await ask(node, again, 'fleet')).json
+    const kit = await post(again, 'keys/kit', { fleet })
+    t.equal(kit.status, 201, kit.bytes.toString())
+    t.equal(node.file('certs/recovery-kit.json'), kit.json.file)
+    const env = { SHOAL_PASSPHRASE: kit.json.passphrase }
+    const bea = ['operators', 'add', 'bea', '--role', 'admin', '--key', join(node.home, 'certs/recovery-kit.json'), '--json', '--yes']
+    t.equal((await must(node.cli(bea, { env }))).json().role, 'admin', 'the kit names a new admin')
+
+    const doctor = (await ask(node, again, 'nodes/self/doctor')).json
+    t.equal(doctor.id, node.id)
+    t.ok(doctor.checks.some((c: Json) => c.check === 'database' && c.state === 'ok'))
+    t.ok(doctor.checks.some((c: Json) => c.check === 'restart'))
+    refused(t, await ask(node, vera, 'nodes/self/doctor'), 'NOT_ALLOWED', 'a viewer')
   })
 })

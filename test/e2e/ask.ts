@@ -152,7 +152,7 @@ export function fingerprint(node: TestNode): Record<string, string> {
 /** All that the fleet's facts say, as the API shows it. */
 export async function picture(node: TestNode): Promise<Json> {
   const lists = await Promise.all(['fleet', 'nodes?all=1', 'releases', 'rollouts', 'peers'].map(path => ask(node, tokenOf(node), path)))
-  return lists.map(l => JSON.parse(l.bytes.toString().replaceAll(/"ageMs":\d+/g, '"ageMs":0')))
+  return lists.map(l => JSON.parse(l.bytes.toString().replaceAll(/"(ageMs|linkedMs)":\d+/g, '"$1":0')))
 }
 
 /** Nothing of what the block tries may leave a trace, in files or in what the fleet knows. */

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { join, resolve } from 'node:path'
 import t from 'tap'
-import { ask, changesNothing, nobody, Pen, refused, tokenOf } from './ask.ts'
+import { ask, changesNothing, type Json, nobody, Pen, refused, type Reply, tokenOf } from './ask.ts'
 import { makeApp, must, TestFleet, until } from './fleet.ts'
 
 void t.test('logs of any node through any node', { timeout: 200_000 }, async t => {
@@ -45,6 +45,31 @@ void t.test('logs of any node through any node', { timeout: 200_000 }, async t =
     t.equal(await ended, 0)
   })
 
+  await t.test('slots, links, backups and disk of any node, and its way to a third', async t => {
+    const { id } = (await must(second.cli(['backup', 'create', '--json']))).json()
+    const about = (await ask(first, tokenOf(first), `nodes/${second.name}/about`)).json
+    const own = (await ask(second, tokenOf(second), 'nodes/self/about')).json
+    t.equal(about.id, second.id)
+    t.equal(about.fingerprint, own.fingerprint)
+    t.match(about.fingerprint, /^[0-9a-f]{64}$/)
+    t.same(
+      about.slots.map((s: Json) => [s.kind, s.name, s.needs.includes('current')]),
+      [
+        ['app', 'till@1.0.0', true],
+        ['shoal', `shoal@${(await second.api('nodes/self')).shoal.version}`, true],
+      ],
+    )
+    t.ok(about.backups.some((b: Json) => b.id === id))
+    t.match(about.peers, [{ id: first.id, name: first.name, reach: 'direct', linkedMs: Number, dialled: Boolean }])
+    t.ok(about.disk.freeBytes > 0 && about.disk.items.some((item: Json) => item.kind === 'database'))
+    const test = async (target: string): Promise<Reply> => ask(first, tokenOf(first), 'peers/test', { body: { at: second.id, target } })
+    t.match((await test(first.id)).json.tests, [{ id: first.id, ok: true, step: null }])
+    refused(t, await test(`127.0.0.1:${first.port}`), 'NOT_FOUND', 'no address is walked to from elsewhere')
+    const document = (await must(first.cli(['nodes', 'show', second.name, '--json']))).json() as unknown as Json
+    t.equal(document.about.id, second.id)
+    t.match((await must(first.cli(['nodes', 'show', second.name]))).stdout, /^ {2}slot {5}till@1\.0\.0 .*current/m)
+  })
+
   await t.test('members only; bounded; nothing secret', async t => {
     const pen = await Pen.of(first)
     const ghost = await pen.ghost('ghost')
@@ -54,11 +79,15 @@ void t.test('logs of any node through any node', { timeout: 200_000 }, async t =
       refused(t, await ask(first, tokenOf(first), 'nodes/self/logs?lines=0'), 'BAD_REQUEST', 'no line')
       refused(t, await ask(first, tokenOf(first), 'nodes/self/logs?lines=2001'), 'BAD_REQUEST', 'too many')
       refused(t, await ask(first, tokenOf(first), `nodes/${ghost.id}/logs`), 'NO_NODE', 'a node that does not answer')
+      refused(t, await ask(first, nobody, 'nodes/self/about'), 'UNAUTHENTICATED', 'a stranger')
+      refused(t, await ask(first, tokenOf(first), '/_shoal/peer/v1/about'), 'NOT_ALLOWED', 'a user is no peer')
+      refused(t, await ask(first, tokenOf(first), `nodes/${ghost.id}/about`), 'NO_NODE', 'a node that does not answer')
     })
     t.equal((await ask(first, ghost.caller, '/_shoal/peer/v1/logs?lines=5')).json.lines.length, 5)
     const removal = pen.sign('removal', await pen.removal(ghost.id))
     await ask(first, nobody, `nodes/${ghost.id}/remove`, { body: { envelope: removal } })
     refused(t, await ask(first, ghost.caller, '/_shoal/peer/v1/logs'), 'NOT_MEMBER', 'a removed node')
+    refused(t, await ask(first, ghost.caller, '/_shoal/peer/v1/about'), 'NOT_MEMBER', 'a removed node')
     for (const node of fleet.nodes) t.notMatch(node.file('instance/logs/node.log'), /PRIVATE KEY|shoal-local-|shoal1\.|correct horse/)
   })
 })

@@ -82,7 +82,10 @@ async function* peopleAsk({ node }: Cast): AsyncGenerator<Good, void> {
   const session = yield { route: 'POST api/v1/session', as: nobody, body: { name: operator, passphrase } }
   yield { route: 'DELETE api/v1/session', as: session }
   yield { route: 'POST api/v1/operators', body: { name: 'otto', role: 'operator' } }
+  yield { route: 'POST api/v1/operators/{name}/rotate', known: { name: 'otto' }, body: {} }
   yield { route: 'DELETE api/v1/operators/{name}', known: { name: 'otto' } }
+  const { fleet } = (await ask(node, tokenOf(node), 'fleet')).json
+  yield { route: 'POST api/v1/keys/kit', body: { fleet } }
   const token = yield { route: 'POST api/v1/tokens', body: { name: 'probe', expiresMs: 60_000 } }
   yield { route: 'DELETE api/v1/tokens/{id}', known: { id: token.id } }
   const { root } = (await ask(node, tokenOf(node), 'fleet')).json

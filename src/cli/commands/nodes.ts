@@ -1,6 +1,7 @@
 /** The fleet: status, nodes list, show, remove, hold, unhold. */
 import { type Hold, parseDurationMs, type Removal, ShoalError } from '../../model/index.ts'
 import { type NodeAnswer, parseFleet, parseNode, parseNodes } from '../answers.ts'
+import { aboutLines, askAbout } from '../about.ts'
 import type { Context } from '../context.ts'
 import { ago, bytesText, oneLine, plural, table } from '../output.ts'
 import { confirm } from '../prompt.ts'
@@ -66,6 +67,13 @@ async function showNode(context: Context, which: string): Promise<Outcome> {
   return { document, text: details(parseNode(document)) }
 }
 
+/** With what the node alone knows of itself; it is asked for it, and may be away. */
+async function showAll(context: Context, which: string): Promise<Outcome> {
+  const { document, text } = await showNode(context, which)
+  const about = await askAbout(context.api(), parseNode(document).id, line => context.note(line))
+  return { document: { ...(document as object), about }, text: [...text, ...aboutLines(about)] }
+}
+
 async function remove(context: Context, args: Args): Promise<Outcome> {
   const reason = args.text('reason')
   if (reason === undefined) throw new ShoalError('USAGE', 'nodes remove needs --reason <text>')
@@ -125,8 +133,8 @@ export const nodeCommands: readonly CommandSpec[] = [
   {
     path: 'nodes show',
     args: '<node>',
-    about: 'one node: id, prefix, name, or self',
-    run: (context, args) => showNode(context, args.need(0, 'node')),
+    about: 'one node, with its slots, links, backups and disk: id, prefix, name, or self',
+    run: (context, args) => showAll(context, args.need(0, 'node')),
   },
   {
     path: 'nodes remove',

@@ -45,7 +45,12 @@ export interface SessionNeeds {
   readonly self: NodeId
   readonly root: () => { readonly fleet: FleetId; readonly people: readonly Person[] }
   /** The text of an operator's key file; null: there is none of that name. `keepsKeys`: is there any here? */
-  readonly keyFiles: { readonly read: (name: string) => Promise<string | null>; readonly keepsKeys: () => Promise<boolean> }
+  readonly keyFiles: {
+    readonly read: (name: string) => Promise<string | null>
+    readonly keepsKeys: () => Promise<boolean>
+    readonly staged: (name: string) => Promise<string | null>
+    readonly settle: (name: string) => Promise<void>
+  }
   readonly now: () => number
 }
 
@@ -93,11 +98,35 @@ export class Sessions {
     this.#take(name, address)
     if (!(await this.#n.keyFiles.keepsKeys()))
       throw new ShoalError('NO_OPERATOR_KEY', 'this node keeps no operators’ keys: log in at a console node, or with a key file')
-    const opened = await this.#turns.run(async () => this.#open(await this.#n.keyFiles.read(name), passphrase))
-    const person = this.#n.root().people.find(p => p.keyid === opened?.key.keyid)
-    if (opened === null || person === undefined) throw loginFailed()
+    const opened = await this.#proven(name, passphrase)
     this.#throttle.succeeded(name, address)
-    return this.#begin(person, opened.der)
+    return this.#begin(opened.person, opened.der)
+  }
+
+  /** The passphrase is that of the person's key. A wrong one counts as a try to log in. @throws ShoalError LOGIN_FAILED, TOO_MANY_TRIES, BUSY */
+  async prove(name: string, passphrase: string, address: string): Promise<void> {
+    this.#take(name, address)
+    await this.#proven(name, passphrase)
+    this.#throttle.succeeded(name, address)
+  }
+
+  async #proven(name: string, passphrase: string): Promise<{ readonly person: Person; readonly der: Buffer }> {
+    const { keyFiles } = this.#n
+    const opened = await this.#turns.run(async () => this.#open(await keyFiles.read(name), passphrase))
+    const person = this.#personOf(opened)
+    if (opened !== null && person !== undefined) return { person, der: opened.der }
+    // The root names a newer key already, and the node died before the file took its place.
+    const staged = await keyFiles.staged(name)
+    if (staged === null) throw loginFailed()
+    const next = await this.#turns.run(() => this.#open(staged, passphrase))
+    const known = this.#personOf(next)
+    if (next === null || known === undefined) throw loginFailed()
+    await keyFiles.settle(name)
+    return { person: known, der: next.der }
+  }
+
+  #personOf(opened: OpenedKey | null): Person | undefined {
+    return this.#n.root().people.find(p => p.keyid === opened?.key.keyid)
   }
 
   challenge(): ReturnType<Challenges['make']> {

@@ -1,0 +1,34 @@
+/**
+ * `shoal doctor` of this home, run by the node itself as a process of its own: the same checks as on the command line, which read every byte of the
+ * slots and hold up nobody. It answers on standard output, and ends with 1 where something is wrong.
+ */
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { messageOf, parseJson, ShoalError } from '../model/index.ts'
+
+/** ms: it tests the way to every sync peer, and reads all slots. */
+const doctorMs = 120_000
+const maxAnswerBytes = 1 << 20
+
+/** The one module that starts everything, compiled or not. */
+const entry = ['entry.ts', 'entry.js'].map(name => join(import.meta.dirname, '..', name)).find(path => existsSync(path))
+
+/** @throws ShoalError BUSY: it did not come to an end in time; INTERNAL: it said nothing that can be read */
+export function runDoctor(home: string): Promise<unknown> {
+  const options = { timeout: doctorMs, killSignal: 'SIGKILL', maxBuffer: maxAnswerBytes, windowsHide: true, cwd: home } as const
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, [entry ?? '', 'doctor', '--json', '--home', home], options, (error, stdout) => {
+      if (error?.killed === true) reject(new ShoalError('BUSY', `the doctor did not come to an end in ${doctorMs / 1000} s`))
+      else resolveJson(stdout, resolve, reject)
+    })
+  })
+}
+
+function resolveJson(text: string, resolve: (value: unknown) => void, reject: (error: ShoalError) => void): void {
+  try {
+    resolve(parseJson(text, 'doctor', maxAnswerBytes))
+  } catch (cause) {
+    reject(new ShoalError('INTERNAL', `the doctor said nothing that can be read: ${messageOf(cause)}`, { cause }))
+  }
+}
