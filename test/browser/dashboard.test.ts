@@ -1,6 +1,7 @@
 // The dashboard in a real browser before a fleet of two real nodes: from the first log-in to a release that is explained and taken back.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Locator } from 'playwright-core'
 import t from 'tap'
 import { makeApp, must, operator, TestFleet, until } from '../e2e/fleet.ts'
 import { faults, openBrowser, sideways, Visitor } from './browser.ts'
@@ -126,7 +127,17 @@ await t.test('the node of the page: its peers, its backups, its name, its settin
   await own.getByRole('heading', { level: 1, name: first.name }).waitFor(slow)
   t.match(await first.api('nodes/self'), { name: first.name, tags: ['shop=north'] })
   await own.goto(`https://127.0.0.1:${first.port}/_shoal/#/nodes/${fleet.node(1).id}`)
-  await own.getByText(`known to ${peer} alone`).waitFor(slow)
+  const section = (id: string): Locator => own.locator(`section[aria-labelledby=${id}]`)
+  await section('slots').getByText('till 1.1.0').waitFor(slow)
+  t.match(await section('slots').locator('tbody tr', { hasText: 'till 1.1.0' }).innerText(), /current/)
+  t.match(await section('peers').innerText(), new RegExp(`${first.name}[^]*linked for`))
+  await section('peers')
+    .getByRole('button', { name: `Test the way from ${peer} to ${first.name}` })
+    .click()
+  await section('peers').getByText('Every step succeeds.').waitFor(slow)
+  await section('disk').getByText('Thing by thing').click()
+  await section('disk').getByText('node.db', { exact: true }).first().waitFor(slow)
+  t.strictSame(await faults(own), [])
   await own.getByText('Last log lines').click()
   await own.locator('pre', { hasText: /\d\d:\d\d:\d\d/ }).waitFor(slow)
   // The port was closed for a moment.

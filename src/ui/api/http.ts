@@ -25,7 +25,9 @@ export class Refusal extends Error {
   }
 }
 
-export const isAway = (error: unknown): boolean => error instanceof Refusal && (error.status === 0 || error.status === 503)
+/** The node of this page is away or changes over. That it cannot reach another node is an answer. */
+export const isAway = (error: unknown): boolean =>
+  error instanceof Refusal && (error.status === 0 || (error.status === 503 && error.code !== 'NO_NODE'))
 
 interface Question {
   readonly method?: string
@@ -90,7 +92,7 @@ export async function post<T>(path: string, body: unknown, method = 'POST'): Pro
     try {
       return (await once(path, { method, body, headers })) as T
     } catch (error) {
-      if (!(error instanceof Refusal) || error.status !== 503 || n === tries) throw error
+      if (!(error instanceof Refusal) || error.status !== 503 || !isAway(error) || n === tries) throw error
       await wait(Math.max(300, error.retryAfter * 500))
     }
   }

@@ -54,6 +54,8 @@ export interface NodeView extends NodeMark {
   readonly rollout: string | null
   readonly reason: Reason | null
   readonly bytes: Bytes
+  /** ms that the migration took on a copy of the data; null: there was none. */
+  readonly migrationMs: number | null
   readonly since: string
 }
 

@@ -12,7 +12,7 @@ import { TableHead } from '../parts/table-head.tsx'
 import { words } from '../words/index.ts'
 import { moreWords } from '../words/more.ts'
 
-interface Backup {
+export interface BackupView {
   readonly id: string
   readonly kind: string
   readonly at: string
@@ -27,13 +27,35 @@ interface Backup {
 const lookMs = 1000
 
 const marks: Readonly<Record<string, Mark>> = { ready: 'ok', failed: 'failed', damaged: 'failed' }
-const isUnderWay = (backup: Backup): boolean => !Object.hasOwn(marks, backup.state)
+const isUnderWay = (backup: BackupView): boolean => !Object.hasOwn(marks, backup.state)
 
-const Row = ({ backup, reload }: { readonly backup: Backup; readonly reload: () => void }): JSX.Element => {
+export const BackupName = ({ backup }: { readonly backup: BackupView }): JSX.Element => {
+  const w = moreWords().backups
+  return (
+    <>
+      {moment(backup.at, words().locale, Date.now())} <code>{backup.id}</code>
+      {backup.kind !== 'backup' && <span class="tag">{w.kinds[backup.kind] ?? backup.kind}</span>}
+      {!backup.own && <span class="tag">{w.foreign}</span>}
+    </>
+  )
+}
+
+export const BackupState = ({ backup: { state, reason } }: { readonly backup: BackupView }): JSX.Element => (
+  <>
+    <Badge mark={marks[state] ?? 'busy'}>{moreWords().backups.states[state] ?? state}</Badge>
+    {reason !== null && (
+      <span class="why">
+        {reason.message} <code>{reason.code}</code>
+      </span>
+    )}
+  </>
+)
+
+const Row = ({ backup, reload }: { readonly backup: BackupView; readonly reload: () => void }): JSX.Element => {
   const { locale } = words()
   const w = moreWords().backups
   const c = w.columns
-  const { id, kind, state, reason } = backup
+  const { id, kind } = backup
   const begin = (what: 'verify' | 'restore') => async (): Promise<void> => {
     await post(`backups/${encodeURIComponent(id)}/${what}`, {})
     reload()
@@ -41,19 +63,12 @@ const Row = ({ backup, reload }: { readonly backup: Backup; readonly reload: () 
   return (
     <tr>
       <th scope="row">
-        {moment(backup.at, locale, Date.now())} <code>{id}</code>
-        {kind !== 'backup' && <span class="tag">{w.kinds[kind] ?? kind}</span>}
-        {!backup.own && <span class="tag">{w.foreign}</span>}
+        <BackupName backup={backup} />
       </th>
       <td data-label={c.app}>{backup.app === null ? '–' : releaseName(backup.app)}</td>
       <td data-label={c.size}>{size(backup.bytes, locale)}</td>
       <td data-label={c.state}>
-        <Badge mark={marks[state] ?? 'busy'}>{w.states[state] ?? state}</Badge>
-        {reason !== null && (
-          <span class="why">
-            {reason.message} <code>{reason.code}</code>
-          </span>
-        )}
+        <BackupState backup={backup} />
       </td>
       <td class="end">
         <div class="verbs">
@@ -72,7 +87,7 @@ const Row = ({ backup, reload }: { readonly backup: Backup; readonly reload: () 
 }
 
 export const Backups = (): JSX.Element => {
-  const { value, reload } = useQuery<{ readonly backups: readonly Backup[] }>('backups', [])
+  const { value, reload } = useQuery<{ readonly backups: readonly BackupView[] }>('backups', [])
   const w = moreWords().backups
   const c = w.columns
   const list = value.value?.backups ?? null

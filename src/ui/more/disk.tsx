@@ -1,113 +1,94 @@
-/** What lies on the disk of the node that serves this page, and what of it nothing needs. It is named before it goes. */
-import { useSignal } from '@preact/signals'
+/** What lies on a node's disk, thing by thing, with the reasons why it stays. */
 import type { JSX } from 'preact'
-import { post } from '../api/http.ts'
 import { useQuery } from '../live/query.ts'
-import { Action, Forbidden, may } from '../parts/action.tsx'
-import { Commands, Loading, Problem } from '../parts/basics.tsx'
-import { Answers, Dialog } from '../parts/dialog.tsx'
+import { Loading } from '../parts/basics.tsx'
 import { size } from '../parts/say.ts'
 import { TableHead } from '../parts/table-head.tsx'
 import { words } from '../words/index.ts'
 import { moreWords } from '../words/more.ts'
-import { useAsking } from './ask.ts'
+import { type DiskLook, nameOfItem } from './disk-look.ts'
+import { Prune } from './prune.tsx'
 
-interface Item {
-  readonly kind: string
-  readonly id: string
-  readonly name: string
-  readonly bytes: number
-  readonly needs: readonly string[]
-}
+/** Things that are named; a disk of more has them summed above. */
+const maxItems = 100
 
-interface Look {
-  readonly freeBytes: number
-  readonly totals: readonly { readonly kind: string; readonly count: number; readonly bytes: number; readonly reclaimable: number }[]
-  readonly items: readonly Item[]
-}
-
-const sum = (items: readonly Item[]): number => items.reduce((bytes, item) => bytes + item.bytes, 0)
-
-const Prune = ({ reload }: { readonly reload: () => void }): JSX.Element => {
-  const found = useSignal<readonly Item[] | null>(null)
-  const removed = useSignal<number | null>(null)
-  const { isBusy, refusal, run } = useAsking()
+/** Why a thing stays, or that it may go. */
+export const Needs = ({ needs }: { readonly needs: readonly string[] }): JSX.Element => {
   const w = moreWords().disk
-  const text = (bytes: number): string => size(bytes, words().locale)
-  const look = async (): Promise<void> => {
-    removed.value = null
-    const { items } = await post<Look>('disk/prune', { dryRun: true })
-    found.value = items.filter(item => item.needs.length === 0)
-  }
-  const prune = async (): Promise<void> => {
-    const { removedBytes } = await post<{ readonly removedBytes: number }>('disk/prune', {})
-    removed.value = removedBytes
-    found.value = null
-    reload()
-  }
-  const close = (): void => {
-    found.value = null
-  }
-  const items = found.value
+  if (needs.length === 0) return <span class="why">{w.mayGo}</span>
   return (
     <>
-      <div class="verbs">
-        <Action label={w.prune} run={look} />
-        {removed.value !== null && (
-          <span class="done" role="status">
-            {w.removed(text(removed.value))}
-          </span>
-        )}
-        <Forbidden role="operator" />
-      </div>
-      {items !== null && (
-        <Dialog title={items.length === 0 ? w.nothing : w.ask(text(sum(items)))} onClose={close}>
-          {items.length > 0 && <p>{w.askText}</p>}
-          <ul class="plan">
-            {items.slice(0, 30).map(item => (
-              <li key={`${item.kind} ${item.id}`}>
-                {w.kinds[item.kind] ?? item.kind} <code>{item.name === '' ? item.id.slice(0, 40) : item.name}</code> {text(item.bytes)}
-              </li>
-            ))}
-          </ul>
-          {refusal.value !== null && <Problem code={refusal.value.code} message={refusal.value.message} />}
-          <Commands lines={['shoal prune --dry-run', 'shoal prune']} />
-          <Answers label={w.go} isDanger isBusy={isBusy.value || items.length === 0} onYes={() => run(prune)} onNo={close} />
-        </Dialog>
-      )}
+      {needs.map(need => (
+        <span key={need} class="tag">
+          {w.needs[need] ?? need}
+        </span>
+      ))}
     </>
   )
 }
 
-export const Disk = (): JSX.Element => {
-  const { value, reload } = useQuery<Look>('disk', [])
+export const DiskTotals = ({ look }: { readonly look: DiskLook }): JSX.Element => {
   const w = moreWords().disk
   const c = w.columns
   const { locale } = words()
+  return (
+    <table>
+      <TableHead columns={[c.what, c.count, c.size, c.free]} />
+      <tbody>
+        {look.totals
+          .filter(total => total.count > 0)
+          .map(total => (
+            <tr key={total.kind}>
+              <th scope="row">{w.kinds[total.kind] ?? total.kind}</th>
+              <td data-label={c.count}>{total.count}</td>
+              <td data-label={c.size}>{size(total.bytes, locale)}</td>
+              <td data-label={c.free}>{size(total.reclaimable, locale)}</td>
+            </tr>
+          ))}
+      </tbody>
+    </table>
+  )
+}
+
+export const DiskItems = ({ look }: { readonly look: DiskLook }): JSX.Element => {
+  const w = moreWords().disk
+  const c = w.columns
+  const items = look.items.toSorted((a, b) => b.bytes - a.bytes).slice(0, maxItems)
+  return (
+    <details class="card">
+      <summary>{w.things}</summary>
+      <table>
+        <TableHead columns={[c.thing, c.what, c.why, c.size]} />
+        <tbody>
+          {items.map(item => (
+            <tr key={`${item.kind} ${item.id}`}>
+              <th scope="row">{nameOfItem(item)}</th>
+              <td data-label={c.what}>{w.kinds[item.kind] ?? item.kind}</td>
+              <td data-label={c.why}>
+                <Needs needs={item.needs} />
+              </td>
+              <td data-label={c.size}>{size(item.bytes, words().locale)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </details>
+  )
+}
+
+/** Of the node that serves this page. */
+export const Disk = (): JSX.Element => {
+  const { value, reload } = useQuery<DiskLook>('disk', [])
+  const w = moreWords().disk
   const look = value.value
   return (
     <section class="stack" aria-labelledby="disk">
       <h2 id="disk">{w.title}</h2>
       {look === null && <Loading />}
-      {look !== null && <p class="sub">{w.free(size(look.freeBytes, locale))}</p>}
-      {look !== null && (
-        <table>
-          <TableHead columns={[c.what, c.count, c.size, c.free]} />
-          <tbody>
-            {look.totals
-              .filter(total => total.count > 0)
-              .map(total => (
-                <tr key={total.kind}>
-                  <th scope="row">{w.kinds[total.kind] ?? total.kind}</th>
-                  <td data-label={c.count}>{total.count}</td>
-                  <td data-label={c.size}>{size(total.bytes, locale)}</td>
-                  <td data-label={c.free}>{size(total.reclaimable, locale)}</td>
-                </tr>
-              ))}
-          </tbody>
-        </table>
-      )}
-      {may('viewer') && <Prune reload={reload} />}
+      {look !== null && <p class="sub">{w.free(size(look.freeBytes, words().locale))}</p>}
+      {look !== null && <DiskTotals look={look} />}
+      {look !== null && <DiskItems look={look} />}
+      <Prune reload={reload} />
     </section>
   )
 }

@@ -1,55 +1,30 @@
 /** The links of the node that serves this page, those that it keeps for ever, and the step at which the way to one fails. */
-import { type Signal, useSignal } from '@preact/signals'
+import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
 import { post } from '../api/http.ts'
-import type { Reach } from '../api/types.ts'
 import { useQuery } from '../live/query.ts'
 import { Action, Forbidden, may } from '../parts/action.tsx'
-import { Badge, Commands, Loading, Problem } from '../parts/basics.tsx'
+import { Commands, Loading, Problem } from '../parts/basics.tsx'
 import { TableHead } from '../parts/table-head.tsx'
 import { linkTo } from '../route.ts'
-import { type PeerTest, stepName } from '../parts/steps.tsx'
-import { words } from '../words/index.ts'
+import type { PeerTest } from '../parts/steps.tsx'
 import { moreWords } from '../words/more.ts'
+import { LinkState, type Peer, testOf, type Tests } from './about.tsx'
 import { useAsking } from './ask.ts'
-
-interface Peer {
-  readonly id: string
-  readonly name: string
-  readonly address: string
-  readonly pinned: boolean
-  readonly reach: Reach
-}
 
 interface RowProps {
   readonly peer: Peer
   readonly reload: () => void
-  readonly tests: Signal<ReadonlyMap<string, PeerTest>>
-}
-
-const Verdict = ({ test }: { readonly test: PeerTest }): JSX.Element => {
-  const n = words().node
-  return (
-    <span class="why" role="status">
-      <Badge mark={test.ok ? 'ok' : 'failed'}>{test.ok ? n.testFine : n.testFails(stepName(test.step ?? ''))}</Badge>{' '}
-      {!test.ok && test.message}
-    </span>
-  )
+  readonly tests: Tests
 }
 
 const Row = ({ peer, reload, tests }: RowProps): JSX.Element => {
   const w = moreWords().peers
   const c = w.columns
-  const test = async (): Promise<void> => {
-    const answer = await post<{ readonly tests: readonly PeerTest[] }>('peers/test', { target: peer.id })
-    const [made] = answer.tests
-    if (made !== undefined) tests.value = new Map([...tests.value, [peer.id, made]])
-  }
   const keep = async (): Promise<void> => {
     await (peer.pinned ? post(`peers/${peer.id}`, undefined, 'DELETE') : post('peers', { address: peer.address }))
     reload()
   }
-  const made = tests.value.get(peer.id)
   return (
     <tr>
       <th scope="row">
@@ -58,12 +33,11 @@ const Row = ({ peer, reload, tests }: RowProps): JSX.Element => {
       </th>
       <td data-label={c.address}>{peer.address}</td>
       <td data-label={c.link}>
-        {words().reaches[peer.reach]}
-        {made !== undefined && <Verdict test={made} />}
+        <LinkState peer={peer} test={tests.value.get(peer.id)} />
       </td>
       <td class="end">
         <div class="verbs">
-          <Action label={w.test} name={w.testOf(peer.name)} run={test} />
+          <Action label={w.test} name={w.testOf(peer.name)} run={testOf(tests, peer, '')} />
           <Action
             key={String(peer.pinned)}
             label={peer.pinned ? w.remove : w.keep}

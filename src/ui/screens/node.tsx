@@ -77,6 +77,7 @@ const Facts = ({ node }: { readonly node: NodeView }): JSX.Element => {
         <Fact name={n.bytes}>
           {size(node.bytes.fetched, w.locale)} {w.rollout.fetched} · {size(node.bytes.served, w.locale)} {n.served}
         </Fact>
+        {node.migrationMs !== null && <Fact name={n.migration}>{n.migrationTook(duration(node.migrationMs, w.locale))}</Fact>}
       </dl>
     </section>
   )

@@ -190,6 +190,8 @@ export const de: Words = {
     rollout: 'Letztes Rollout',
     bytes: 'Bytes',
     served: 'an andere gegeben',
+    migration: 'Umstellung',
+    migrationTook: text => `dauerte ${text} auf einer Kopie der Daten`,
     test: 'Den Weg dorthin prüfen',
     testFine: 'Jeder Schritt gelingt.',
     testFails: step => `Scheitert bei: ${step}`,

@@ -196,6 +196,8 @@ export const en = {
     rollout: 'Last rollout',
     bytes: 'Bytes',
     served: 'given to others',
+    migration: 'Migration',
+    migrationTook: (text: string) => `took ${text} on a copy of the data`,
     test: 'Test the way there',
     testFine: 'Every step succeeds.',
     testFails: (step: string) => `Fails at: ${step}`,
