@@ -32,3 +32,6 @@ export const allStepsUpTo = 50
 export const maxInputChars = 8192
 /** Elements of a list that are asked for at once; the node gives no more. */
 export const pageSize = 10_000
+
+/** ms after which a shell that waits for names is told none; counted from the start of the process. */
+export const completionDeadlineMs = 1000

@@ -35,7 +35,7 @@ export const orderOptions: readonly OptionSpec[] = [
   { flags: '--deadline <time>', about: 'nobody starts after that (default 7d)' },
   { flags: '--window <text>', about: 'when nodes may start: "Sat 02:00-04:00 Europe/Berlin"' },
   { flags: '--allow-downgrade', about: 'also to a lower version' },
-  { flags: '--data <what>', about: 'going back over a migration: keep or restore the data' },
+  { flags: '--data <what>', about: 'going back over a migration: keep or restore the data', values: ['keep', 'restore'] },
   { flags: '--replace-app', about: "the data of another app's name is meant to be opened" },
   { flags: '--force', about: 'also nodes where this release failed before' },
   { flags: '--dry-run', about: 'ask every node whether it could, and no more' },

@@ -9,6 +9,8 @@ export interface OptionSpec {
   /** As commander writes them: `--out <file>`, `-y, --yes`. */
   readonly flags: string
   readonly about: string
+  /** Its values, where they are a closed list; for the shells' completion. */
+  readonly values?: readonly string[]
 }
 
 /** How a command ended. `document` goes out with --json, `text` without. */
@@ -25,6 +27,8 @@ export interface CommandSpec {
   readonly aliases?: readonly string[]
   /** As commander writes them: `<dir>`, `[id]`, `<file...>`. */
   readonly args?: string
+  /** Values of the first argument, where they are a closed list. */
+  readonly values?: readonly string[]
   readonly about: string
   readonly options?: readonly OptionSpec[]
   /** The command of its group that runs when none is named. */

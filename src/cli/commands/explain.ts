@@ -7,6 +7,7 @@ export const explainCommands: readonly CommandSpec[] = [
   {
     path: 'explain',
     args: '<code>',
+    values: Object.keys(codes),
     about: 'what an error’s code means, and what to do',
     run: (_context, args) => {
       const code = args.need(0, 'code').toUpperCase().replaceAll('-', '_')

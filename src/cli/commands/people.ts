@@ -236,7 +236,7 @@ export const peopleCommands: readonly CommandSpec[] = [
     args: '<name>',
     about: 'a new person; shows the passphrase once',
     options: [
-      { flags: '--role <role>', about: 'viewer, operator or admin' },
+      { flags: '--role <role>', about: 'viewer, operator or admin', values: roles },
       { flags: '--out <file>', about: 'where the key goes (needed but on console nodes)' },
       ...signing,
     ],

@@ -6,7 +6,7 @@ import { filesOf, install, type Kind, kinds, serviceFacts, thisKind, uninstall }
 import type { Args, CommandSpec, OptionSpec, Outcome } from '../spec.ts'
 
 const serviceOptions: readonly OptionSpec[] = [
-  { flags: '--kind <kind>', about: `${kinds.join(', ')} (default: this machine's)` },
+  { flags: '--kind <kind>', about: `${kinds.join(', ')} (default: this machine's)`, values: kinds },
   { flags: '--name <name>', about: 'name of the service (default: shoal)' },
 ]
 const dryRun: OptionSpec = { flags: '--dry-run', about: 'only say what would be done' }

@@ -1,5 +1,4 @@
 import t from 'tap'
-import { completions } from '../../../src/cli/commands/completion.ts'
 import { commands } from '../../../src/cli/commands/index.ts'
 import { cut, oneLine, table } from '../../../src/cli/output.ts'
 import { closest, codes } from '../../../src/model/index.ts'
@@ -99,19 +98,6 @@ void t.test('explain prints every code, and guesses', async t => {
   const unknown = await shoal(['explain', 'DISK_FUL'])
   t.equal(unknown.code, 1)
   t.match(unknown.err, /NOT_FOUND[^]*Did you mean DISK_FULL\?/)
-})
-
-void t.test('completion comes from the command table', async t => {
-  const words = completions(commands)
-  t.ok(words.get('')?.includes('deploy') && words.get('')?.includes('update'))
-  t.strictSame(words.get('peers'), ['list', 'add', 'remove', 'test'])
-  t.ok(words.get('rollout start')?.includes('--max-failed'))
-  t.ok(words.get('rollout status')?.includes('--json'))
-  for (const shell of ['bash', 'zsh', 'fish', 'powershell']) {
-    const { code, out } = await shoal(['completion', shell])
-    t.equal(code, 0)
-    t.match(out, /reset-identity[^]*--can-invite|--can-invite[^]*reset-identity/)
-  }
 })
 
 void t.test('words are near or not', async t => {
