@@ -15,7 +15,7 @@ const lookMs = 5000
 /** ms before each try. */
 const triesAtMs = [0, 1000, 5000, 25_000]
 const answerMs = 10_000
-/** Alerts that wait for one receiver; what comes on top is lost, and logged. */
+/** Alerts that wait for one receiver; what comes on top is lost to it, and logged with how many that were. */
 const maxWaiting = 50
 const maxTold = 1000
 const memoryKey = 'alerts told'
@@ -36,7 +36,7 @@ export class Alerts {
   /** Told, or about to be. */
   readonly #begun = new Set<string>()
   readonly #told: Set<string>
-  readonly #lines = new Map<string, { last: Promise<void>; waiting: number }>()
+  readonly #lines = new Map<string, Line>()
   #timer: NodeJS.Timeout | null = null
 
   constructor(options: AlertOptions) {
@@ -74,25 +74,29 @@ export class Alerts {
       isOver = this.#told.delete(key) || isOver
     }
     if (isOver) this.#keep()
+    let begun = 0
     for (const [key, condition] of lasting) {
+      // What has no place in a line now is looked at again: a fleet that goes back as a whole loses no word to a receiver that works.
+      if (begun === maxWaiting) return
       const since = this.#since.get(key) ?? now
       this.#since.set(key, since)
       if (this.#begun.has(key) || now - since < condition.settleMs) continue
       this.#begun.add(key)
+      begun += 1
       void this.#tell(condition)
     }
   }
 
   async #tell(condition: Condition): Promise<void> {
-    const text = JSON.stringify(this.#documentOf(condition))
-    await Promise.all(this.#o.targets().map(target => this.#queue(target, condition.event, text)))
+    const document = this.#documentOf(condition)
+    await Promise.all(this.#o.targets().map(target => this.#queue(target, document)))
     if (this.#abort.signal.aborted) return
     this.#told.add(condition.key)
     this.#keep()
   }
 
   /** The same id from every node and at every try: whoever receives can tell a repetition. */
-  #documentOf({ key, event, message, node, rollout }: Condition): Record<string, unknown> {
+  #documentOf({ key, event, message, node, rollout }: Condition): Alert {
     const { replica } = this.#o
     const { fleet, fleetName } = replica.fleet.root
     return {
@@ -108,33 +112,42 @@ export class Alerts {
   }
 
   /** One after the other for each receiver; one that hangs keeps only its own line. */
-  #queue(target: AlertTarget, event: string, text: string): Promise<void> {
+  #queue(target: AlertTarget, alert: Alert): Promise<void> {
     const name = JSON.stringify(target)
-    const line = this.#lines.get(name) ?? { last: Promise.resolve(), waiting: 0 }
+    const line = this.#lines.get(name) ?? { last: Promise.resolve(), waiting: 0, lost: 0 }
     this.#lines.set(name, line)
     if (line.waiting >= maxWaiting) {
-      this.#o.log('alert lost', { event, why: `${maxWaiting} wait already` })
+      this.#lose(target, line, alert, `${maxWaiting} wait already`)
       return Promise.resolve()
     }
     line.waiting += 1
-    line.last = line.last.then(() => this.#deliver(target, event, text)).finally(() => (line.waiting -= 1))
+    line.last = line.last.then(() => this.#deliver(target, line, alert)).finally(() => (line.waiting -= 1))
     return line.last
   }
 
-  async #deliver(target: AlertTarget, event: string, text: string): Promise<void> {
+  /** `lost`: how many this receiver has missed since the node was started. */
+  #lose(target: AlertTarget, line: Line, { event, id, message }: Alert, why: string): void {
+    line.lost += 1
+    this.#o.log('alert lost', { event, id, message, receiver: nameOfTarget(target), lost: line.lost, why })
+  }
+
+  async #deliver(target: AlertTarget, line: Line, alert: Alert): Promise<void> {
+    const { event, id } = alert
+    const text = JSON.stringify(alert)
     const { signal } = this.#abort
     for (const pauseMs of triesAtMs) {
       try {
         await wait(pauseMs, undefined, { signal })
         const limit = AbortSignal.any([signal, AbortSignal.timeout(answerMs)])
         await ('webhook' in target ? post(target.webhook, text, limit) : runCommand(target.command, event, text, limit))
-        this.#o.log('alert told', { event })
+        this.#o.log('alert told', { event, id })
         return
       } catch (error) {
         if (signal.aborted) return
-        this.#o.log('alert not told', { event, error: messageOf(error) })
+        this.#o.log('alert not told', { event, id, error: messageOf(error) })
       }
     }
+    this.#lose(target, line, alert, `${triesAtMs.length} tries failed`)
   }
 
   #keep(): void {
@@ -146,6 +159,24 @@ export class Alerts {
     }
   }
 }
+
+/** What a receiver is told. */
+interface Alert {
+  readonly id: string
+  readonly event: string
+  readonly message: string
+  readonly [more: string]: unknown
+}
+
+/** What waits for one receiver. */
+interface Line {
+  last: Promise<void>
+  waiting: number
+  lost: number
+}
+
+/** Of a webhook the host alone: its path may be a secret. */
+const nameOfTarget = (target: AlertTarget): string => ('webhook' in target ? new URL(target.webhook).host : (target.command[0] ?? ''))
 
 /** What it needs of the node that it belongs to. */
 interface Told {

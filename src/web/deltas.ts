@@ -19,7 +19,7 @@ const ofFleet = new Set(['root', 'member', 'removal'])
 const signed = new Set(['root', 'release', 'order', 'control', 'removal', 'member', 'hold'])
 
 export interface ServerEvent {
-  readonly event: 'nodes' | 'rollouts' | 'releases' | 'peers' | 'fleet' | 'audit' | 'alarm'
+  readonly event: 'nodes' | 'rollouts' | 'releases' | 'peers' | 'fleet' | 'audit'
   readonly data: unknown
 }
 

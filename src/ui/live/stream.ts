@@ -20,7 +20,7 @@ interface Note {
 const againMs = 800
 
 /** Kinds of events that the node sends; what a browser is not told by name it does not hear. */
-const kinds = ['reset', 'nodes', 'rollouts', 'releases', 'peers', 'fleet', 'audit', 'alarm'] as const
+const kinds = ['reset', 'nodes', 'rollouts', 'releases', 'peers', 'fleet', 'audit'] as const
 
 const listeners = new Set<(kind: string) => void>()
 

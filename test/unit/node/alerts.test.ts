@@ -21,9 +21,10 @@ interface World {
 function world(
   targets: readonly AlertTarget[],
   memory = new Map<string, string>(),
-): { w: World; alerts: Alerts; logged: string[]; memory: Map<string, string> } {
+): { w: World; alerts: Alerts; logged: string[]; fields: Record<string, unknown>[]; memory: Map<string, string> } {
   const w: World = { lost: [], outcomes: new Map(), nowMs: 0 }
   const logged: string[] = []
+  const fields: Record<string, unknown>[] = []
   const order = { kind: 'app', name: 'till', version: '2.0.0', generation: 1, dryRun: false, deadlineMs: 1000, release: 'r' }
   const known = (): object => ({
     id: id('o'),
@@ -53,11 +54,14 @@ function world(
     isLost: n => w.lost.includes(n),
     targets: () => targets,
     memory: { remembered: k => memory.get(k), remember: (k, v) => void memory.set(k, v) },
-    log: event => void logged.push(event),
+    log: (event, more = {}) => {
+      logged.push(event)
+      fields.push({ said: event, ...more })
+    },
     now: () => w.nowMs,
     wallNow: () => new Date(0),
   })
-  return { w, alerts, logged, memory }
+  return { w, alerts, logged, fields, memory }
 }
 
 async function receiver(
@@ -155,6 +159,41 @@ void t.test('a receiver that fails is tried again, and holds up nobody else', as
     'in their order',
   )
   t.ok(logged.includes('alert not told'))
+  alerts.stop()
+})
+
+void t.test('what a receiver misses is named and counted, and the others hear it', async t => {
+  const hung = await receiver(() => 200)
+  hung.server.removeAllListeners('request')
+  hung.server.on('request', () => undefined) // it takes the request, and never answers
+  const good = await receiver(() => 200)
+  t.teardown(() => {
+    hung.server.closeAllConnections()
+    for (const { server } of [hung, good]) server.close()
+  })
+  const { w, alerts, fields } = world([{ webhook: hung.url }, { webhook: good.url }])
+  const letters = 'abcdefghijklmnopqrstuvwxyz234567'
+    .split('')
+    .flatMap(x => [x, `${x}2`])
+    .slice(0, 52)
+  for (const letter of letters)
+    w.outcomes.set(letter.padEnd(52, letter), { outcome: 'rolled-back', attempt: 1, reason: { code: 'APP_UNHEALTHY', message: letter } })
+  alerts.look()
+  while (good.got.length < 50) await good.heard()
+  t.notOk(
+    fields.some(f => f['said'] === 'alert lost'),
+    'no more than have a place at once',
+  )
+  alerts.look()
+  // 52 went back and the rollout is halted: three find no place.
+  const lost = fields.filter(f => f['said'] === 'alert lost')
+  t.same(
+    lost.map(f => f['lost']),
+    [1, 2, 3],
+  )
+  t.match(lost[0], { id: /^[0-9a-f]{32}$/, message: /went back from till@2/, receiver: new URL(hung.url).host, why: /50 wait/ })
+  t.notMatch(lost[0]?.['receiver'], /hook/, 'the path of a webhook may be a secret')
+  while (good.got.length < 53) await good.heard()
   alerts.stop()
 })
 
