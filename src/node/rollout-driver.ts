@@ -1,5 +1,5 @@
 /** The rollout driver of a running node: what it sees of the node, and by whose hands it works. It decides nothing; that is rollout/core. */
-import type { Digest, Fact, NodeBody, NodeId, Release, Running, SwitchTarget } from '../model/index.ts'
+import type { Digest, NodeId, Release, Running, SwitchTarget } from '../model/index.ts'
 import type { Mesh } from '../mesh/index.ts'
 import type { PackageStore } from '../packages/index.ts'
 import { digestFor, type Replica, RolloutDriver, type StatusBoard } from '../rollout/index.ts'
@@ -13,6 +13,7 @@ import type { Rehearsals } from './rehearsals.ts'
 import type { Room } from './room.ts'
 import type { RuntimeOptions } from './runtime-options.ts'
 import type { Supply } from './supply.ts'
+import type { Voice } from './voice.ts'
 
 /** The node, as far as a rollout looks at it. */
 interface Driven {
@@ -23,10 +24,9 @@ interface Driven {
   readonly peerHttp: PeerHttp
   readonly reach: Reachability
   readonly room: Pick<Room, 'make'>
-  readonly publish: (facts: readonly Fact[], durable: boolean) => void
+  readonly voice: Voice
   running(): { readonly app: Running | null; readonly shoal: Running }
   linked(): readonly NodeId[]
-  about(): NodeBody
 }
 
 interface Hands {
@@ -41,7 +41,7 @@ interface Hands {
 export function driverFor(node: Driven, o: RuntimeOptions, hands: Hands): RolloutDriver {
   const { supply, clones, rehearsals, goingBack, isHealthy, requestSwitch } = hands
   const { home, settings, log, hasLoader } = o
-  const { replica, status, mesh, packages, peerHttp, reach, publish } = node
+  const { replica, status, mesh, packages, peerHttp, reach, voice } = node
   const running = (): { readonly app: Digest | null; readonly shoal: Digest } => {
     const { app, shoal } = node.running()
     return { app: app?.digest ?? null, shoal: shoal.digest }
@@ -63,7 +63,7 @@ export function driverFor(node: Driven, o: RuntimeOptions, hands: Hands): Rollou
   return new RolloutDriver({
     replica,
     status,
-    publish,
+    publish: voice.publish,
     hands: {
       condition: known => conditionFor(known, condition),
       fetch: (ref, signal) => supply.fetch(ref, signal),
@@ -88,7 +88,7 @@ export function driverFor(node: Driven, o: RuntimeOptions, hands: Hands): Rollou
       return (peer, kind) => hellos.get(peer)?.[kind]
     },
     platform: thisPlatform(),
-    about: () => node.about(),
+    about: () => voice.about(),
     fetchPlan: (digest, signal) => peerHttp.document(digest, node.linked(), signal),
     now: () => performance.now(),
     wallNow: () => new Date(),

@@ -13,17 +13,14 @@ import {
   type Fact,
   type Health,
   type LastSwitch,
-  maxHeldPackages,
   messageOf,
-  type NodeBody,
   type NodeId,
   parseNodeId,
   reserveBytesOf,
   type Running,
-  ShoalError,
   type SwitchTarget,
 } from '../model/index.ts'
-import { holdTestPackage, PackageStore, testPackage } from '../packages/index.ts'
+import { holdTestPackage, PackageStore } from '../packages/index.ts'
 import { Replica, type RolloutDriver, saidBefore, StatusBoard } from '../rollout/index.ts'
 import { NodeStore } from '../store/index.ts'
 import { createPackageServer, type PackageServer } from '../transfer/index.ts'
@@ -36,7 +33,7 @@ import { Clones } from './clones.ts'
 import { tellFallenBack } from './fallen-back.ts'
 import { GoingBack } from './going-back.ts'
 import { HealthWatch } from './health-watch.ts'
-import { describe, protectedDigest } from './home.ts'
+import { protectedDigest } from './home.ts'
 import { DataCare, type SwapAsker } from './data-care.ts'
 import { appLogger, refusedFields } from './log.ts'
 import { lastConfirmed } from './lost-pointer.ts'
@@ -51,13 +48,11 @@ import { driverFor } from './rollout-driver.ts'
 import { askForTime, Rehearsals } from './rehearsals.ts'
 import type { RuntimeOptions } from './runtime-options.ts'
 import { proveSelfUpdate } from './self-proof.ts'
-import { Soon } from './soon.ts'
 import { Supply } from './supply.ts'
+import { Voice } from './voice.ts'
 
 /** ms between tries to write to a disk that refused. */
 const writeAgainMs = 3000
-/** ms in which changes of links become one fact. */
-const linksPauseMs = 150
 
 export class NodeRuntime {
   readonly store: NodeStore
@@ -71,6 +66,7 @@ export class NodeRuntime {
   readonly driver: RolloutDriver
   readonly data: DataCare
   readonly status: StatusBoard
+  readonly voice: Voice
   readonly sign: (fact: Omit<Fact, 'sig'>) => Fact
   readonly #o: RuntimeOptions
   readonly peerHttp: PeerHttp
@@ -82,7 +78,6 @@ export class NodeRuntime {
   readonly #clones: Clones
   readonly #watch: HealthWatch
   readonly #alerts: Alerts
-  readonly #saysLinks = new Soon(linksPauseMs, () => this.say('links', '', { peers: this.linked().toSorted() }))
   #app: RunningApp | null = null
   #isFallenBack = false
   #writeTimer: NodeJS.Timeout | null = null
@@ -128,16 +123,27 @@ export class NodeRuntime {
       packages,
       replica: () => (this.#recall.isLost ? null : this.replica),
       backups: () => this.data.list(),
-      holdingsChanged: () => this.saysHoldings(),
+      holdingsChanged: () => this.voice.sayHoldings(),
       log: o.log,
     })
     this.mesh = openMesh(this.replica, o, news => this.#onNews(news))
+    this.voice = new Voice({
+      store,
+      replica: this.replica,
+      recall: this.#recall,
+      packages,
+      settings: o.settings,
+      redeems: o.home.ca !== null,
+      linked: () => this.linked(),
+      send: (facts, durable) => this.mesh.publish(facts, durable),
+      holdingsChanged: () => this.driver.changed(),
+    })
     this.status = new StatusBoard(
       {
         running: () => this.running(),
         health: () => this.#health,
         served: () => this.packageServer.servedBytes(),
-        publish: body => this.say('status', '', body),
+        publish: body => this.voice.say('status', '', body),
         wallNow: () => new Date(),
       },
       saidBefore(this.replica),
@@ -151,7 +157,7 @@ export class NodeRuntime {
       request: this.peerHttp.request,
       linked: () => this.linked(),
       progress: (percent, bytes) => this.status.progress(percent, bytes),
-      holdingsChanged: () => this.saysHoldings(),
+      holdingsChanged: () => this.voice.sayHoldings(),
       log: this.#o.log,
     })
     const requestSwap: SwapAsker = (target, swap) => this.#requestSwitch({ ...target, linked: this.linked().length }, swap)
@@ -231,8 +237,8 @@ export class NodeRuntime {
   }
 
   #speak(last: LastSwitch | null): void {
-    this.say('node', '', this.about())
-    this.saysHoldings()
+    this.voice.sayNode()
+    this.voice.sayHoldings()
     holdTestPackage(this.packages).catch((error: unknown) => this.#o.log('no test package', { error: String(error) }))
     if (this.#o.trial === null) confirmData(this.#o.home.paths, this.#o.log)
     this.driver.start(this.#o.trial, last === null ? null : fairVerdict(last, this.before()))
@@ -246,36 +252,6 @@ export class NodeRuntime {
     }, writeAgainMs)
     if (this.#o.trial === null) this.#mending.start()
     if (this.#o.isSafe && this.#o.slots.app === null) this.#goOnWithoutPointer()
-  }
-
-  about(left = false): NodeBody {
-    const can = { console: this.store.remembered('console') === 'true', redeems: this.#o.home.ca !== null }
-    return describe(this.#o.settings.config, can, left)
-  }
-
-  /** Says a fact of this node's own, unless it is what was said last. A silent node says it to itself. */
-  say(kind: string, name: string, body: unknown, durable = false): void {
-    const fact = this.#recall.isMute ? null : this.replica.own(kind, name, body)
-    if (fact === null) return
-    if (this.store.isCopy || this.#recall.isLost) this.replica.registers.merge(fact)
-    else this.publish([fact], durable)
-  }
-
-  /** @throws ShoalError DISK_FULL, DB_LOCKED, FLEET_UNKNOWN: what must not be forgotten was not said to anybody then */
-  readonly publish = (facts: readonly Fact[], durable: boolean): void => {
-    if (facts.length === 0) return
-    if (this.store.isCopy) throw new ShoalError('DISK_FULL', 'node.db cannot be written: the node is silent until it can')
-    if (this.#recall.isLost) throw new ShoalError('FLEET_UNKNOWN', 'node.db was lost: the node is silent until a sync peer has told it')
-    // The mesh has it stored too, but goes on if that fails.
-    if (durable) this.store.saveFacts(facts, true)
-    this.mesh.publish(facts, durable)
-  }
-
-  saysHoldings(): void {
-    const { digest } = testPackage().ref
-    const held = this.packages.list().filter(each => each !== digest)
-    this.say('holdings', '', { packages: held.slice(0, maxHeldPackages) })
-    this.driver.changed()
   }
 
   /** The supervisor ended a switch. A worker that took over in it has proven its data version too. */
@@ -319,7 +295,7 @@ export class NodeRuntime {
     if (this.#writeTimer !== null) clearInterval(this.#writeTimer)
     this.#watch.stop()
     this.#alerts.stop()
-    this.#saysLinks.stop()
+    this.voice.stop()
     this.#mending.stop()
     this.data.stop()
     this.room.stop()
@@ -414,9 +390,9 @@ export class NodeRuntime {
   /** This node lost its memory: its facts must go above what the others hold of it. */
   #raiseEpoch(above: number): void {
     this.replica.raiseEpoch(this.store.raiseEpoch(above + 1))
-    this.say('node', '', this.about())
+    this.voice.sayNode()
     this.status.say()
-    this.saysHoldings()
+    this.voice.sayHoldings()
   }
 
   #learned(facts: readonly Fact[]): void {
@@ -431,7 +407,7 @@ export class NodeRuntime {
 
   #linksChanged(): void {
     if (this.#life === 'draining') return
-    this.#saysLinks.ask()
+    this.voice.saysLinks()
     this.events.add('link', this.replica.self, '')
     this.driver.changed()
   }
@@ -444,7 +420,7 @@ export class NodeRuntime {
       isAppDamaged,
       packages: this.packages,
       fetch: (digest, signal) => this.#supply.fetchAgain(digest, signal),
-      holdingsChanged: () => this.saysHoldings(),
+      holdingsChanged: () => this.voice.sayHoldings(),
       damaged: () => this.status.say(),
       mended: message => giveUp('SLOT_DAMAGED', message),
       log,

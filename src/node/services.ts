@@ -30,7 +30,7 @@ export function webServices(
   const changeConfig = async (edit: (config: Config) => Config): Promise<void> => {
     await settings.change(edit, () => runtime.configChanged())
     runtime.mesh.setPinned(settings.config.peers)
-    runtime.say('node', '', runtime.about())
+    runtime.voice.sayNode()
   }
   return {
     replica: runtime.replica,
@@ -45,7 +45,7 @@ export function webServices(
     // On disk before anybody hears of it: a full disk is the answer, and then nothing was said.
     publish: (facts, durable) => {
       runtime.store.saveFacts(facts, durable)
-      runtime.publish(facts, durable)
+      runtime.voice.publish(facts, durable)
     },
     sign: runtime.sign,
     ca: home.ca,
@@ -58,12 +58,12 @@ export function webServices(
     recoveryKit: recoveryKitFile(home.paths.recoveryKit),
     examine: () => runDoctor(home.paths.home),
     service: async () => (await runningSupervisor(home.paths))?.service ?? '',
-    isConsole: () => runtime.about().console,
+    isConsole: () => runtime.voice.about().console,
     packages: runtime.packages,
     freeBytes: () => freeBytes(home.paths.instance),
     servePackage: (req, res, path) => void runtime.packageServer.handle(req, res, path),
     document: (digest: Digest) => runtime.store.document(digest),
-    holdingsChanged: () => runtime.saysHoldings(),
+    holdingsChanged: () => runtime.voice.sayHoldings(),
     logs: { own: query => readLog(home.paths.nodeLog, query), of: (node, query) => runtime.peerHttp.log(node, query) },
     app: () => {
       const { app } = runtime

@@ -266,7 +266,7 @@ export class Worker {
       leave: async () => {
         const runtime = this.#runtime
         if (runtime === null) return
-        runtime.say('node', '', runtime.about(true), true)
+        runtime.voice.sayFarewell()
         setTimeout(() => this.#o.send({ t: 'stop' }), farewellMs)
         await Promise.resolve()
       },
