@@ -7,7 +7,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { RunningApp } from '../app/index.ts'
 import type { Swap } from '../data/index.ts'
-import type { Mesh, MeshNews } from '../mesh/index.ts'
+import type { Mesh } from '../mesh/index.ts'
 import {
   codeOf,
   type Fact,
@@ -15,7 +15,6 @@ import {
   type LastSwitch,
   messageOf,
   type NodeId,
-  parseNodeId,
   reserveBytesOf,
   type Running,
   type SwitchTarget,
@@ -33,9 +32,10 @@ import { Clones } from './clones.ts'
 import { tellFallenBack } from './fallen-back.ts'
 import { GoingBack } from './going-back.ts'
 import { HealthWatch } from './health-watch.ts'
+import { Hearing } from './hearing.ts'
 import { protectedDigest } from './home.ts'
 import { DataCare, type SwapAsker } from './data-care.ts'
-import { appLogger, refusedFields } from './log.ts'
+import { appLogger } from './log.ts'
 import { lastConfirmed } from './lost-pointer.ts'
 import { Mending } from './mending.ts'
 import { openMesh } from './mesh.ts'
@@ -76,6 +76,7 @@ export class NodeRuntime {
   readonly #unsaved: Unsaved
   readonly #recall: Recall
   readonly #clones: Clones
+  readonly #hearing: Hearing
   readonly #watch: HealthWatch
   readonly #alerts: Alerts
   #app: RunningApp | null = null
@@ -126,7 +127,7 @@ export class NodeRuntime {
       holdingsChanged: () => this.voice.sayHoldings(),
       log: o.log,
     })
-    this.mesh = openMesh(this.replica, o, news => this.#onNews(news))
+    this.mesh = openMesh(this.replica, o, news => this.#hearing.heard(news))
     this.voice = new Voice({
       store,
       replica: this.replica,
@@ -159,6 +160,19 @@ export class NodeRuntime {
       progress: (percent, bytes) => this.status.progress(percent, bytes),
       holdingsChanged: () => this.voice.sayHoldings(),
       log: this.#o.log,
+    })
+    this.#hearing = new Hearing({
+      store,
+      unsaved: this.#unsaved,
+      replica: this.replica,
+      recall: this.#recall,
+      clones: this.#clones,
+      reach: this.reach,
+      events: this.events,
+      voice: this.voice,
+      sayStatus: () => this.status.say(),
+      changed: () => this.driver.changed(),
+      log: o.log,
     })
     const requestSwap: SwapAsker = (target, swap) => this.#requestSwitch({ ...target, linked: this.linked().length }, swap)
     this.data = new DataCare({ ...o, isAppRunning: () => this.#app !== null, requestSwap, memory: store, wallNow: () => new Date() })
@@ -296,6 +310,7 @@ export class NodeRuntime {
     this.#watch.stop()
     this.#alerts.stop()
     this.voice.stop()
+    this.#hearing.stop()
     this.#mending.stop()
     this.data.stop()
     this.room.stop()
@@ -352,64 +367,6 @@ export class NodeRuntime {
     const isIll = this.#watch.isIll || this.#isWithoutApp
     rememberBefore(this.store, { protected: protectedDigest(this.#o.home.paths), linked: this.linked(), isIll })
     this.#o.requestSwitch(safe)
-  }
-
-  #onNews(news: MeshNews): void {
-    this.#takeNews(news)
-    this.#recall.heard(news)
-  }
-
-  #takeNews(news: MeshNews): void {
-    switch (news.t) {
-      case 'store':
-        this.#unsaved.save(news.facts, news.durable)
-        return
-      case 'changed':
-        this.#learned(news.facts)
-        return
-      case 'linkUp':
-        this.reach.linkUp(news.peer)
-        this.#linksChanged()
-        return
-      case 'linkDown':
-        this.reach.linkDown(news.peer, news.code)
-        this.#linksChanged()
-        return
-      case 'refused':
-        this.#o.log('fact refused', refusedFields(news))
-        return
-      case 'alarm':
-        this.#o.log('alarm', { ...news.alarm })
-        if (!this.#recall.isLost) this.#clones.heard(news.alarm, this.replica.epoch, above => this.#raiseEpoch(above))
-        return
-      case 'synced':
-        return
-    }
-  }
-
-  /** This node lost its memory: its facts must go above what the others hold of it. */
-  #raiseEpoch(above: number): void {
-    this.replica.raiseEpoch(this.store.raiseEpoch(above + 1))
-    this.voice.sayNode()
-    this.status.say()
-    this.voice.sayHoldings()
-  }
-
-  #learned(facts: readonly Fact[]): void {
-    this.replica.take(facts)
-    for (const fact of facts) {
-      this.events.add(fact.kind, fact.owner, fact.name)
-      if (fact.kind === 'status') this.reach.heard(parseNodeId(fact.owner))
-      if (fact.kind === 'links') this.reach.linksChanged()
-    }
-    this.driver.changed()
-  }
-
-  #linksChanged(): void {
-    if (this.#life === 'draining') return
-    this.voice.saysLinks()
-    this.events.add('link', this.replica.self, '')
-    this.driver.changed()
   }
 
   #makeMending(): Mending {
