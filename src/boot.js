@@ -16,6 +16,8 @@ const startsPerSlot = 2
 const pauseMs = 250
 const stopTimeoutMs = 20_000
 const restartExit = 75
+const replaceTries = 20
+const replacePauseMs = 100
 // A supervisor that served and then died is started again, so often within a minute.
 const maxDeaths = 4
 const deathWindowMs = 60_000
@@ -109,12 +111,24 @@ function withFile(path, flags, use) {
   }
 }
 
+/** Windows refuses to rename over what an indexer or a virus scanner has open for a moment. */
+function replace(from, to) {
+  for (let tries = 1; ; tries++) {
+    try {
+      return renameSync(from, to)
+    } catch (error) {
+      if (tries === replaceTries || !['EPERM', 'EBUSY', 'EACCES'].includes(error.code)) throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, replacePauseMs)
+    }
+  }
+}
+
 function writeAttempts(count) {
   const path = join(slots, 'attempts')
   const beside = `${path}.${process.pid}.tmp`
   try {
     withFile(beside, 'w', fd => writeSync(fd, String(count)))
-    renameSync(beside, path)
+    replace(beside, path)
     if (!isWindows) withFile(slots, 'r', () => undefined)
   } catch (error) {
     // A full disk must not keep the node from starting; the count in memory serves while this process lives.

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { readFile, readlink } from 'node:fs/promises'
-import { join, sep } from 'node:path'
+import { dirname, join, sep } from 'node:path'
 import {
   asInteger,
   asString,
@@ -92,6 +92,7 @@ export function createBackup(o: CreateOptions): Promise<Backup> {
     try {
       const backup = await fill(unfinished, o)
       await disk.rename(unfinished, backupDir(paths, id))
+      await disk.syncFolder(dirname(paths.backups)) // it may be the first that is there
       return backup
     } catch (error) {
       await disk.removeTree(unfinished).catch(() => undefined) // the first error is the one to tell

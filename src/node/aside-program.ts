@@ -3,6 +3,7 @@
  * is gone and ends the whole group. On Windows the system does that.
  */
 import { Worker } from 'node:worker_threads'
+import { groupOf } from '../slots/index.ts'
 import { type AsideJob, answerOf } from './aside-jobs.ts'
 
 /** Who started it says who it is: by the time that this process looks, it may have another parent already. */
@@ -10,7 +11,7 @@ const parent = Number(process.argv[2])
 
 /** Plain JavaScript, since it has no file. A process whose parent is gone gets another one. */
 const watch = `
-setInterval(() => { if (process.ppid !== ${parent}) process.kill(process.platform === 'win32' ? process.pid : -process.pid, 'SIGKILL') }, 500)
+setInterval(() => { if (process.ppid !== ${parent}) process.kill(${groupOf(process.pid)}, 'SIGKILL') }, 500)
 `
 
 process.title = 'shoal aside'

@@ -3,9 +3,10 @@
  * the file holds, in memory, and says nothing to anybody until it can write again (it may not speak before its epoch is on disk). A file that
  * is damaged is put aside, never deleted, and the node begins with an empty one: it is lost until its peers have told it (recall.ts).
  */
-import { renameSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { codeOf, type Fact, factKey, type FleetId, messageOf, ShoalError, systemCodeOf } from '../model/index.ts'
 import type { FactStore } from '../rollout/index.ts'
+import { renameDurableSync } from '../slots/index.ts'
 import { NodeStore } from '../store/index.ts'
 import { storedChain, trustChain } from '../trust/index.ts'
 import type { Log } from './log.ts'
@@ -80,7 +81,7 @@ function putAside(file: string): string {
 
 function renameIfThere(from: string, to: string): void {
   try {
-    renameSync(from, to)
+    renameDurableSync(from, to)
   } catch (error) {
     if (systemCodeOf(error) !== 'ENOENT') throw error
   }

@@ -3,8 +3,9 @@
  * switch; made anew when the node's names and addresses change. It is worth no more than that: what cannot be read is replaced.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { asString, Fields, messageOf, parseJson } from '../model/index.ts'
+import { writeDurableSync } from '../slots/index.ts'
 import { type KeyAndCertificate, makeWebCertificate } from '../trust/index.ts'
 
 /** @param path where it is kept, readable by the home's owner alone */
@@ -13,9 +14,7 @@ export function keptWebCertificate(path: string, hosts: readonly string[]): KeyA
   if (kept !== null) return kept
   const made = makeWebCertificate(hosts)
   try {
-    const beside = `${path}.${process.pid}.tmp`
-    writeFileSync(beside, JSON.stringify({ hosts, ...made }), { mode: 0o600 })
-    renameSync(beside, path)
+    writeDurableSync(path, JSON.stringify({ hosts, ...made }), 0o600)
   } catch (error) {
     // A full disk: another one the next time.
     process.emitWarning(`${path}: not kept: ${messageOf(error)}`)

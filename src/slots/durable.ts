@@ -3,7 +3,7 @@
  * On Windows a rename over a file that somebody has open fails (EPERM, EBUSY, EACCES): it is tried again. A full disk is DISK_FULL.
  */
 import { randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { open, rename, rm, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -104,18 +104,19 @@ export async function writeDurable(path: string, bytes: string | Uint8Array, mod
   }
 }
 
-/** Renames; tries for 2 s while somebody holds the old file open. Blocks meanwhile. */
-function renameRetrying(from: string, to: string, disk: DiskSync): void {
+/** Like renameDurable, and done when it returns. Blocks meanwhile, for 2 s while somebody holds the old file open. */
+export function renameDurableSync(from: string, to: string, disk: DiskSync = realDiskSync): void {
   for (let tries = 0; ; tries++) {
     try {
       disk.rename(from, to)
-      return
+      break
     } catch (error) {
       const ms = renameRetryMs[tries]
-      if (ms === undefined || !isHeldOpen(error)) throw error
+      if (ms === undefined || !isHeldOpen(error)) throw explained(error, to)
       disk.wait(ms)
     }
   }
+  disk.syncFolder(dirname(to))
 }
 
 /** Like writeDurable, and done when it returns. Blocks the event loop: for small files of processes that serve nobody. */
@@ -123,8 +124,7 @@ export function writeDurableSync(path: string, bytes: string | Uint8Array, mode 
   const beside = besideOf(path)
   try {
     disk.writeNew(beside, bytes, mode)
-    renameRetrying(beside, path, disk)
-    disk.syncFolder(dirname(path))
+    renameDurableSync(beside, path, disk)
   } catch (error) {
     try {
       disk.remove(beside)
@@ -132,6 +132,23 @@ export function writeDurableSync(path: string, bytes: string | Uint8Array, mode 
       // The first error is the one to tell.
     }
     throw explained(error, path)
+  }
+}
+
+/**
+ * Makes a folder, and those above it that are missing. Its name is on the disk when this returns, also where an earlier try made it and died: what is
+ * written durably below a folder that a power cut takes away is gone with it.
+ */
+export function makeFolderSync(path: string, mode = 0o777, syncFolder: DiskSync['syncFolder'] = realDiskSync.syncFolder): void {
+  const first = mkdirSync(path, { recursive: true, mode })
+  for (let made = path; ; made = dirname(made)) {
+    try {
+      syncFolder(dirname(made))
+    } catch (error) {
+      // Of a folder that is none of ours nothing can be asked but to be passed through.
+      if (systemCodeOf(error) !== 'EACCES' && systemCodeOf(error) !== 'EPERM') throw explained(error, path)
+    }
+    if (first === undefined || made === first || made === dirname(made)) return
   }
 }
 

@@ -5,10 +5,12 @@ export {
   type Disk,
   type DiskSync,
   freeBytes,
+  makeFolderSync,
   realDisk,
   realDiskSync,
   removeTree,
   renameDurable,
+  renameDurableSync,
   writeDurable,
   writeDurableSync,
 } from './durable.ts'
@@ -18,6 +20,7 @@ export { type HomePaths, homePaths } from './paths.ts'
 export {
   endAtOnce,
   endGroup,
+  groupOf,
   hasModes,
   identityOf,
   isAlive,

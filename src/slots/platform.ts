@@ -71,12 +71,15 @@ export function endAtOnce(pid: number): void {
 /** Spawn options of a process that is to end with all that it started: a group of its own; on Windows the job object does that. */
 export const withGroup = { detached: !isWindows, windowsHide: true } as const
 
+/** What `process.kill` takes to end a process that was started `withGroup`, and all that it started: where there are groups, the group. */
+export const groupOf = (pid: number, onWindows = isWindows): number => (onWindows ? pid : -pid)
+
 /** Ends a child that was started `withGroup`, and all that it started. */
 export function endGroup(child: Pick<ChildProcess, 'pid' | 'kill'>, onWindows = isWindows): void {
   if (child.pid === undefined) return
   try {
     if (onWindows) child.kill('SIGKILL')
-    else process.kill(-child.pid, 'SIGKILL')
+    else process.kill(groupOf(child.pid, onWindows), 'SIGKILL')
   } catch {
     // Nobody of it is left.
   }

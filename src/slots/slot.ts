@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { type Current, type Digest, type Manifest, messageOf, parseJson, parseManifest, ShoalError, systemCodeOf } from '../model/index.ts'
 import { removeTree, renameDurable } from './durable.ts'
 import { homePaths } from './paths.ts'
+import { isWindows } from './platform.ts'
 import { readCurrent } from './pointer.ts'
 
 export const slotDir = (home: string, digest: Digest): string => join(homePaths(home).slots, digest)
@@ -40,8 +41,8 @@ function isMusl(): boolean {
 }
 
 /** Name of the npm package that carries Node.js for this machine. */
-export const nodePackageName = (): string => `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`
-const nodeFile = process.platform === 'win32' ? 'node.exe' : 'node'
+export const nodePackageName = (): string => `node-${isWindows ? 'win' : process.platform}-${process.arch}`
+const nodeFile = isWindows ? 'node.exe' : 'node'
 
 /** The Node.js that a slot or a checkout brings along for this machine; null: none. */
 export function nodeBinaryOf(dir: string): string | null {

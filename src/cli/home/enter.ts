@@ -2,9 +2,9 @@
  * Makes a home a node of a token's fleet. The node's key is on disk before it is sent, so that a lost answer costs no use of the token:
  * joining again with the same key is the same join. Any other failure leaves the home as it was.
  */
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import type { FleetId, NodeId } from '../../model/index.ts'
-import { type HomePaths, writeDurable } from '../../slots/index.ts'
+import { type HomePaths, makeFolderSync, writeDurable } from '../../slots/index.ts'
 import { newNodeKey, type NodeKey, parseToken, readNodeKey } from '../../trust/index.ts'
 import { Refusal } from '../client.ts'
 import { readHomeFile } from './at-home.ts'
@@ -60,8 +60,7 @@ export async function enter(paths: HomePaths, tokenText: string, options: NodeOp
 async function keptKey(paths: HomePaths): Promise<NodeKey> {
   if (existsSync(paths.nodeKey)) return readNodeKey(readHomeFile(paths.nodeKey))
   const node = newNodeKey()
-  mkdirSync(paths.home, { recursive: true })
-  mkdirSync(paths.certs, { recursive: true, mode: 0o700 })
+  makeFolderSync(paths.certs, 0o700)
   await writeDurable(paths.nodeKey, node.key, 0o600)
   return node
 }

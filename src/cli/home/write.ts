@@ -2,10 +2,19 @@
  * Writes a new node's home. Sequence is everything: the mark, keys and certificates, config.json, node.db, the built-in slot, and last
  * current.json, with which the home is a node. A failure takes back what was made; a death leaves the mark, and the home can be made again.
  */
-import { chmodSync, existsSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, rmdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type Config, type Fact, formatConfig, type FleetId } from '../../model/index.ts'
-import { builtInCurrent, hasModes, type HomePaths, installBuiltIn, removeTree, writeCurrent, writeDurable } from '../../slots/index.ts'
+import {
+  builtInCurrent,
+  hasModes,
+  type HomePaths,
+  installBuiltIn,
+  makeFolderSync,
+  removeTree,
+  writeCurrent,
+  writeDurable,
+} from '../../slots/index.ts'
 import { NodeStore } from '../../store/index.ts'
 import type { KeyAndCertificate } from '../../trust/index.ts'
 import { programDir } from '../program.ts'
@@ -44,9 +53,9 @@ export async function writeHome(paths: HomePaths, made: NewHome): Promise<void> 
 }
 
 function makeFolders(paths: HomePaths): void {
-  mkdirSync(paths.home, { recursive: true })
-  for (const folder of [paths.certs, paths.operators, paths.run]) mkdirSync(folder, { recursive: true, mode: 0o700 })
-  for (const folder of [paths.data, paths.packages, paths.slots, paths.inbox, paths.logs]) mkdirSync(folder, { recursive: true })
+  makeFolderSync(paths.home)
+  for (const folder of [paths.certs, paths.operators, paths.run]) makeFolderSync(folder, 0o700)
+  for (const folder of [paths.data, paths.packages, paths.slots, paths.inbox, paths.logs]) makeFolderSync(folder)
   if (hasModes) chmodSync(paths.run, 0o700)
 }
 

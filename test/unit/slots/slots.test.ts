@@ -12,6 +12,7 @@ import {
   freeBytes,
   homePaths,
   installBuiltIn,
+  makeFolderSync,
   nodeBinaryOf,
   nodePackageName,
   removeSlot,
@@ -22,6 +23,7 @@ import {
   realDiskSync,
   removeTree,
   renameDurable,
+  renameDurableSync,
   slotDir,
   thisPlatform,
   verifySlot,
@@ -66,6 +68,10 @@ void t.test('a rename over a file that is held open is tried again, in both form
     writeDurableSync(path, 'newer', 0o644, sync)
     t.equal(waited.length, 6)
     t.equal(readFileSync(path, 'utf8'), 'newer')
+    left = 3
+    renameDurableSync(path, `${path}.aside`, sync)
+    t.equal(waited.length, 9)
+    t.equal(readFileSync(`${path}.aside`, 'utf8'), 'newer')
   }
 })
 
@@ -102,6 +108,19 @@ void t.test('a full disk is DISK_FULL at every step, the old file stays whole', 
   }
   const broken = { ...realDiskSync, writeNew: () => failing('ENOSPC'), remove: () => failing('EIO') }
   t.throws(() => writeDurableSync(join(t.testdir(), 'x'), '', 0o644, broken), { code: 'DISK_FULL' }, 'the first error is told')
+})
+
+void t.test('the name of a new folder, and of those above it, is on the disk; a folder of others may refuse', t => {
+  const dir = t.testdir()
+  const synced: string[] = []
+  makeFolderSync(join(dir, 'a/b/c'), 0o700, path => synced.push(path))
+  t.same(synced, [join(dir, 'a/b'), join(dir, 'a'), dir])
+  makeFolderSync(join(dir, 'a/b/c'), 0o700, path => synced.push(path))
+  t.same(synced.slice(3), [join(dir, 'a/b')], 'who made it may have died before that')
+  makeFolderSync(join(dir, 'd'), 0o700, () => failing('EACCES'))
+  t.equal(statSync(join(dir, 'd')).mode & 0o777, 0o700)
+  t.throws(() => makeFolderSync(join(dir, 'e'), 0o700, () => failing('ENOSPC')), { code: 'DISK_FULL' })
+  t.end()
 })
 
 void t.test('free space and removing', async t => {

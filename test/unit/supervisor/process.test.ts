@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { appendFileSync, chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { appendFileSync, chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
 import net from 'node:net'
 import { join } from 'node:path'
@@ -380,6 +380,30 @@ void t.test('attempts that were counted before a power cut count', async t => {
   const node = boot(t, home, ['start'])
   await node.url()
   t.equal(currentOf(home).shoal, home.builtIn)
+})
+
+void t.test('attempts that somebody holds open for a moment are counted all the same', async t => {
+  const home = await makeHome(t)
+  for (const code of ['EPERM', 'EBUSY', 'EACCES']) {
+    const dir = t.testdir({
+      'held.mjs': `import fs from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
+const { renameSync } = fs
+let left = 3
+fs.renameSync = (from, to) => {
+  if (to.endsWith('attempts') && left-- > 0) throw Object.assign(new Error('held'), { code: '${code}' })
+  renameSync(from, to)
+}
+syncBuiltinESMExports()
+`,
+    })
+    rmSync(homePaths(home.dir).attempts, { force: true })
+    const node = boot(t, home, ['start'], { NODE_OPTIONS: `--import=${join(dir, 'held.mjs')}` })
+    t.equal(await attemptsOf(home, await node.url()), '0', code)
+    t.notMatch(node.err.join(), 'attempts')
+    node.child.kill('SIGTERM')
+    await node.exit
+  }
 })
 
 void t.test('a current.json that is cut, empty or gone ends in its copy, then in the built-in slot', async t => {
