@@ -10,20 +10,27 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
 import { type TestNode, until } from './fleet.ts'
 
-/** Files in data/ steer it: `ill` (unhealthy), `crash` (holds the version that ends itself). Its paths /spin, /leak and /exit do what they say. */
-export function makeFaultApp(dir: string, version: string, { startMs = 0, probationSeconds = 1, bytes = 0 } = {}): string {
+/** It starts only on data of its version. Files in data/ steer it: `ill` (unhealthy), `crash` (holds the version that ends itself), `spin` and `leak` (its next start does). Its paths /spin, /leak and /exit do what they say. */
+export function makeFaultApp(dir: string, version: string, { startMs = 0, probationSeconds = 1, bytes = 0, dataVersion = 1 } = {}): string {
   const folder = join(dir, `app-${version}`)
   mkdirSync(folder, { recursive: true })
-  const pkg = { name: 'till', version, type: 'module', shoal: { app: 'index.js', probation: { seconds: probationSeconds } } }
+  const pkg = { name: 'till', version, type: 'module', shoal: { app: 'index.js', probation: { seconds: probationSeconds }, dataVersion } }
   writeFileSync(join(folder, 'package.json'), JSON.stringify(pkg))
   writeFileSync(
     join(folder, 'index.js'),
-    `import { existsSync, readFileSync } from 'node:fs'
+    `import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { title } from './title.js'
+export async function migrate({ dataDir, to }) {
+  writeFileSync(join(dataDir, 'version'), String(to))
+}
 export default async host => {
   await new Promise(done => setTimeout(done, ${startMs}))
   const at = name => join(host.dataDir, name)
+  if (readFileSync(at('version'), 'utf8') !== '${dataVersion}') throw new Error('this is not my data')
+  const isAsked = name => existsSync(at(name)) && (rmSync(at(name)), true)
+  if (isAsked('spin')) for (;;);
+  if (isAsked('leak')) for (const all = []; ; ) all.push(Array(1000).fill(all.length))
   if (existsSync(at('crash')) && readFileSync(at('crash'), 'utf8') === host.version) setTimeout(() => process.exit(9), 50)
   const held = []
   return {

@@ -105,6 +105,8 @@ export class TestNode {
   readyMs = 0
   child: ChildProcess | null = null
   output = ''
+  /** A program, with its arguments, that runs the loader and watches it. */
+  watcher: readonly string[] = []
 
   constructor(home: string, name: string) {
     this.home = home
@@ -119,7 +121,8 @@ export class TestNode {
   async start(env: Readonly<Record<string, string>> = {}): Promise<void> {
     const begun = performance.now()
     const options = { env: { ...environment(), ...env }, stdio: ['ignore', 'pipe', 'pipe'] as ['ignore', 'pipe', 'pipe'] }
-    const child = spawn(process.execPath, [boot, 'start', '--home', this.home], options)
+    const words = [...this.watcher, process.execPath, boot, 'start', '--home', this.home]
+    const child = spawn(words[0] ?? '', words.slice(1), options)
     this.child = child
     this.output = ''
     child.stderr.on('data', (chunk: Buffer) => {

@@ -1,5 +1,5 @@
 /**
- * A node that stands still at one of its durable writes in a deployment, is killed there, with all its processes or alone, and must come back
+ * A node that stands still at one of its durable writes in a deployment that migrates its data, is killed there, with all its processes or alone, and must come back
  * with the old release or the new one, never with less.
  */
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -65,11 +65,25 @@ export class WriteFaults {
     t.same(treasures(this.#node), before.treasures, `${point}: identity, config.json and data as they were`)
   }
 
-  /** Stands still at a write of a start, is killed there, and starts as if nothing had been. */
-  async killAtStart(t: Test, point: WritePoint): Promise<void> {
+  /** Stands still at a write of what somebody asks of it meanwhile, is killed there, and serves as before. */
+  async killIn(t: Test, point: WritePoint, act: () => Promise<unknown>): Promise<void> {
+    await this.#restart(point)
+    const answer = await meet(this.#node)
+    writeFileSync(this.#arm, '')
+    const acted = act()
+    await until(`${point} is reached`, async () => this.#standing() !== null, 20_000)
+    rmSync(this.#arm)
+    await this.#kill(false)
+    await acted
+    t.equal(await meet(this.#node), answer, `${point}: it serves as before`)
+  }
+
+  /** Stands still at a write of a start, is killed there, and starts as if nothing had been. @param spoil done before it starts */
+  async killAtStart(t: Test, point: WritePoint, spoil = (): void => undefined): Promise<void> {
     const node = this.#node
     const answer = await meet(node)
     await node.kill()
+    spoil()
     rmSync(this.#log, { force: true })
     writeFileSync(this.#arm, '')
     const started = node.start(this.#environment(point)).catch(() => undefined)
@@ -100,7 +114,7 @@ export class WriteFaults {
 
   #deploy(): ReturnType<TestFleet['deploy']> {
     this.#version++
-    return this.#fleet.deploy(this.#node, makeFaultApp(join(this.#fleet.dir, 'apps'), this.version))
+    return this.#fleet.deploy(this.#node, makeFaultApp(join(this.#fleet.dir, 'apps'), this.version, { dataVersion: this.#version }))
   }
 
   async #restart(point: WritePoint): Promise<void> {

