@@ -7,11 +7,11 @@ import { join } from 'node:path'
 import { type FleetId, formatConfig, type NodeId, parseConfig, parseJson, ShoalError } from '../model/index.ts'
 import type { HomePaths } from '../slots/index.ts'
 import { backupDir, requireSpace, verifyCopy } from './backup.ts'
-import { explained, type TreeDisk } from './disk.ts'
-import type { Held } from './journal.ts'
+import { explained, realTreeDisk, type TreeDisk } from './disk.ts'
+import { type Held, readJournal } from './journal.ts'
 import { isOf, type Kept } from './keeping.ts'
-import { safeNameOf } from './snapshot.ts'
-import { makeSwapFolder } from './swap-folder.ts'
+import { safeNameOf, unfinishedPrefix } from './snapshot.ts'
+import { isStaged, makeSwapFolder } from './swap-folder.ts'
 import { copyTree, exists, treeBytes } from './tree.ts'
 
 export interface StageOptions {
@@ -40,6 +40,13 @@ export function stageRestore(o: StageOptions): Promise<void> {
       await stageFiles(dir, o)
     })
   })
+}
+
+/** Removes what was staged, whole or in part, for a switch that is not asked for any more; what a switch has touched stays. */
+export async function dropStaged(paths: HomePaths, id: string, disk: TreeDisk = realTreeDisk): Promise<void> {
+  await disk.removeTree(backupDir(paths, unfinishedPrefix + id))
+  if (readJournal(paths).swap?.id === id || !(await isStaged(paths, id))) return
+  await disk.removeTree(backupDir(paths, id))
 }
 
 async function stageFiles(dir: string, o: StageOptions): Promise<void> {

@@ -66,6 +66,9 @@ async function stateOf(places: SnapshotPlaces, id: string): Promise<SwapState> {
   return state === 'whole' ? 'staged' : state === 'begun' ? 'there' : state === 'done' ? 'applied' : 'gone'
 }
 
+/** Whether nothing of it was moved yet. */
+export const isStaged = async (places: SnapshotPlaces, id: string): Promise<boolean> => (await stateOf(places, id)) === 'staged'
+
 /** What comes is in data/, what was there is in `after`. Cut, the next call goes on. @returns false: the folder was removed, data/ stays */
 export async function bringIn(places: SnapshotPlaces, id: string, disk: TreeDisk): Promise<boolean> {
   const state = await stateOf(places, id)

@@ -2,12 +2,13 @@
  * The way back over a migration, as the order says: what lay in data/ before is copied out of its snapshot while the app runs, so that the switch is
  * renames; or an older release is to open the data as it is. The switch tries it like a release, and undoes it when it fails.
  */
-import { type Swap, snapshotId, treeBytes, type WayBack, wayBackTo } from '../data/index.ts'
-import { type Digest, type NodeId, type Order, ShoalError, type SwitchTarget } from '../model/index.ts'
+import { dropStaged, type Swap, snapshotId, treeBytes, type WayBack, wayBackTo } from '../data/index.ts'
+import { type Digest, messageOf, type NodeId, type Order, type OrderId, ShoalError, type SwitchTarget } from '../model/index.ts'
 import { digestFor, type KnownOrder } from '../rollout/index.ts'
 import { type HomePaths, thisPlatform } from '../slots/index.ts'
 import { runAside } from './aside.ts'
 import type { Memory } from './before.ts'
+import type { Log } from './log.ts'
 import { copyTimeMs, rememberPreparation } from './rehearsals.ts'
 
 export interface GoingBackOptions {
@@ -15,7 +16,13 @@ export interface GoingBackOptions {
   readonly self: NodeId
   readonly memory: Memory
   readonly reserveBytes: () => number
+  readonly log: Log
+  /** ms that any copy may take; a large one has longer. */
+  readonly leastCopyMs?: number
 }
+
+/** ms: a small copy on a disk that does much else. */
+const leastCopyMs = 60_000
 
 /** What an order over newer data needs; the way back as it is now. */
 interface Due {
@@ -29,7 +36,8 @@ interface Due {
 export class GoingBack {
   readonly #o: GoingBackOptions
   /** A worker that starts anew prepares it anew, and its start removes what the last one copied. */
-  #prepared: Swap | null = null
+  #prepared: (Swap & { readonly order: OrderId }) | null = null
+  #copying: { readonly order: string; readonly limits: AbortController } | null = null
 
   constructor(options: GoingBackOptions) {
     this.#o = options
@@ -39,11 +47,21 @@ export class GoingBack {
     return this.#due(known) !== null && !this.#isPrepared(known.id, attempt)
   }
 
-  /** @throws ShoalError NO_SNAPSHOT, DISK_FULL; the signal's reason */
+  /** What was prepared for an order that is aborted, or that another took the place of, goes: it is as large as the data. */
+  async keepFor(orders: ReadonlySet<string>): Promise<void> {
+    if (this.#copying !== null && !orders.has(this.#copying.order))
+      this.#copying.limits.abort(new ShoalError('BUSY', 'the order is followed no more'))
+    if (this.#prepared === null || orders.has(this.#prepared.order)) return
+    const { id } = this.#prepared
+    this.#prepared = null
+    await this.#drop(id)
+  }
+
+  /** @throws ShoalError NO_SNAPSHOT, DISK_FULL, INTERNAL if it takes too long; BUSY if the order came to nothing meanwhile; the signal's reason */
   async prepare(known: KnownOrder, attempt: number, signal: AbortSignal): Promise<void> {
     const due = this.#due(known)
     if (due === null) return
-    const { swap, bytes } = due.how === 'keep' ? await this.#kept(due) : await this.#restored(due, signal)
+    const { swap, bytes } = due.how === 'keep' ? await this.#kept(due) : await this.#restored(known.id, due, signal)
     // An older snapshot yet is copied once more, and migrated.
     rememberPreparation(this.#o.memory, due.digest, 2 * copyTimeMs(bytes))
     this.#prepared = { ...swap, order: known.id, attempt }
@@ -61,16 +79,41 @@ export class GoingBack {
     return { swap, bytes: await treeBytes(this.#o.paths.data) }
   }
 
-  async #restored({ back: { held, snapshot } }: Due, signal: AbortSignal): Promise<Prepared> {
+  async #restored(order: string, { back: { held, snapshot } }: Due, signal: AbortSignal): Promise<Prepared> {
     const { paths, self, reserveBytes } = this.#o
     const { name, dataVersion } = held
     if (snapshot === null)
       throw new ShoalError('NO_SNAPSHOT', `the data has version ${dataVersion}, and no older data of ${name} lies here`)
     const into = snapshotId(name, dataVersion, snapshot.dataVersion, 'swap')
     const job = { t: 'stage', home: paths.home, id: snapshot.id, into, self, reserveBytes: reserveBytes() } as const
-    await runAside<'stage'>(job, signal)
+    const bytes = await treeBytes(snapshot.dir)
+    try {
+      const ms = (this.#o.leastCopyMs ?? leastCopyMs) + copyTimeMs(bytes)
+      await this.#within(ms, order, limit => runAside<'stage'>(job, AbortSignal.any([signal, limit])))
+    } catch (error) {
+      await this.#drop(into)
+      throw error
+    }
     const to = { name, dataVersion: snapshot.dataVersion }
-    return { swap: { kind: 'restore', id: into, source: snapshot.id, to, identity: false }, bytes: await treeBytes(snapshot.dir) }
+    return { swap: { kind: 'restore', id: into, source: snapshot.id, to, identity: false }, bytes }
+  }
+
+  /** What cannot be removed the next start of an app removes. */
+  async #drop(id: string): Promise<void> {
+    await dropStaged(this.#o.paths, id).catch((error: unknown) => this.#o.log('copy not removed', { id, error: messageOf(error) }))
+  }
+
+  /** Copies with an end: a disk that hangs must not hold the order for ever. */
+  async #within(ms: number, order: string, copy: (limit: AbortSignal) => Promise<unknown>): Promise<void> {
+    const limits = new AbortController()
+    const timer = setTimeout(() => limits.abort(new ShoalError('INTERNAL', `the copy of the data did not end in ${ms} ms`)), ms)
+    this.#copying = { order, limits }
+    try {
+      await copy(limits.signal)
+    } finally {
+      clearTimeout(timer)
+      this.#copying = null
+    }
   }
 
   #isPrepared(order: string, attempt: number): boolean {

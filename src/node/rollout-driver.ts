@@ -71,6 +71,7 @@ export function driverFor(node: Driven, o: RuntimeOptions, hands: Hands): Rollou
       toRehearse,
       rehearse: (digest, signal) => rehearsals.rehearse(digest, signal),
       prepare: (known, attempt, signal) => goingBack.prepare(known, attempt, signal),
+      keepFor: orders => void goingBack.keepFor(orders),
       log,
     },
     requestSwitch,

@@ -177,7 +177,7 @@ export class NodeRuntime {
     const requestSwap: SwapAsker = (target, swap) => this.#requestSwitch({ ...target, linked: this.linked().length }, swap)
     this.data = new DataCare({ ...o, isAppRunning: () => this.#app !== null, requestSwap, memory: store, wallNow: () => new Date() })
     const ofData = { paths: o.home.paths, memory: store, reserveBytes: () => reserveBytesOf(o.settings.config) }
-    const goingBack = new GoingBack({ ...ofData, self: o.home.key.id })
+    const goingBack = new GoingBack({ ...ofData, self: o.home.key.id, log: o.log })
     this.#rehearsals = new Rehearsals({
       ...ofData,
       isAppRunning: () => this.#app !== null,

@@ -154,6 +154,7 @@ export class RolloutDriver {
     if (this.#begun.size > 0) return
     const next = nextTasks(orders, this.#own())
     if (!next.some(n => n.known.id === this.#o.status.rollout)) this.#o.status.set('idle')
+    this.#o.hands.keepFor(new Set(next.map(({ known }) => known.id)))
     this.#tasks.run(oneSwitch(next), this.#o.now(), () => this.changed())
   }
 

@@ -29,6 +29,8 @@ export interface Hands {
   readonly rehearse: (digest: Digest, signal: AbortSignal) => Promise<void>
   /** Gets ready what the order says about newer data. @throws ShoalError NO_SNAPSHOT, DISK_FULL */
   readonly prepare: (known: KnownOrder, attempt: number, signal: AbortSignal) => Promise<void>
+  /** The orders for which there is something to do: what was prepared for others goes. */
+  readonly keepFor: (orders: ReadonlySet<string>) => void
   /** Asks the supervisor; it answers by `switched` or `refused`. */
   readonly requestSwitch: (target: SwitchTarget, release: Release) => void
   readonly say: {
