@@ -6,6 +6,7 @@
 import { join } from 'node:path'
 import { codeOf, type Digest, messageOf, ShoalError, type SwitchTarget } from '../model/index.ts'
 import { type DiskSync, type HomePaths, readCurrent, realDiskSync, writeDurableSync } from '../slots/index.ts'
+import { requireSpace } from './backup.ts'
 import { explained, realTreeDisk, type TreeDisk } from './disk.ts'
 import {
   confirmedMigration,
@@ -23,7 +24,7 @@ import {
 import { keepSnapshot, keptAt, putBack, type SnapshotState, snapshotId, snapshotState, sweep, takeSnapshot } from './snapshot.ts'
 import { applyFiles, fateOf, followSwap, settledSwap } from './swap.ts'
 import { tidySwap } from './swap-folder.ts'
-import { syncTree } from './tree.ts'
+import { syncTree, treeBytes } from './tree.ts'
 
 interface CareOptions {
   readonly paths: HomePaths
@@ -36,6 +37,8 @@ export interface DataOptions extends CareOptions {
   readonly app: Held & { readonly digest: Digest }
   /** The switch in whose probation it is. */
   readonly trial: SwitchTarget | null
+  /** Bytes of the disk that a switch leaves free; what starts for good takes what there is. */
+  readonly reserveBytes?: number
   /** The app's own; `from` null: no data yet. */
   readonly migrate: (from: number | null) => Promise<void>
 }
@@ -172,6 +175,9 @@ async function migrate(o: DataOptions, { held, swap, snapshots, base }: Based, d
   const migration = { id, app: digest, ...inTrial, to: { name, dataVersion } }
   const write = (phase: Migration['phase']): Promise<void> =>
     disk.write(paths.dataJournal, formatJournal({ held, migration: { ...migration, phase }, swap, snapshots }))
+  await explained(paths.backups, () => disk.makeFolder(paths.backups))
+  // Since the rehearsal somebody may have filled the disk: the release that runs has it then.
+  if (trial !== null) await requireSpace(paths, await treeBytes(paths.data), o.reserveBytes ?? 0)
   await takeSnapshot(paths, id, disk)
   await write('snapshotted')
   await o.migrate(from)

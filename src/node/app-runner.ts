@@ -11,6 +11,7 @@ import {
   maxHoldMs,
   messageOf,
   type NodeId,
+  reserveBytesOf,
   type Running,
   type SwitchTarget,
 } from '../model/index.ts'
@@ -65,12 +66,13 @@ export async function runApp(o: StartOptions): Promise<RunningApp> {
   return startApp(o.app.module, host)
 }
 
-function prepareAppData({ app, paths, trial, log }: StartOptions): Promise<void> {
+function prepareAppData({ app, paths, config, trial, log }: StartOptions): Promise<void> {
   const { name, dataVersion } = app.manifest
   return prepareData({
     paths,
     app: { name, dataVersion, digest: app.running.digest },
     trial,
+    reserveBytes: reserveBytesOf(config),
     migrate: from => migrateApp(app.module, { dataDir: paths.data, from, to: dataVersion, log }, AbortSignal.timeout(migrateMs)),
     log: log.warn,
   })

@@ -272,6 +272,20 @@ void t.test('killed at every step', async t => {
 })
 
 void t.test('a full disk', async t => {
+  await t.test('the reserve: a switch leaves it, and changes nothing; what starts for good takes what there is', async t => {
+    const rig = new Rig(t.testdir(), v1, [v2]).fill()
+    await rig.start(v1, null)
+    rig.reserveBytes = 2 ** 52
+    const before = picture(rig.paths.data)
+    rig.trial(v2, v1)
+    await t.rejects(rig.start(v2, trialOf(v2)), { code: 'DISK_FULL', message: /a reserve of/ })
+    t.same(picture(rig.paths.data), before)
+    t.same(rig.backups, [])
+    rig.good(v2)
+    await rig.start(v2, null)
+    t.match(rig.db, '1>2')
+  })
+
   await t.test('at any step of the migration: DISK_FULL or nothing, and the old release finds its data', async t => {
     for (let at = 0; ; at++) {
       const rig = await onTrial(t.testdir({}))

@@ -126,6 +126,7 @@ export function picture(dir: string): Record<string, string> {
 export class Rig {
   readonly paths: HomePaths
   readonly log: string[] = []
+  reserveBytes = 0
 
   /** @param good the app that ran until now; null: none */
   constructor(home: string, good: TestRelease | null, releases: readonly TestRelease[] = []) {
@@ -172,6 +173,7 @@ export class Rig {
       app,
       trial,
       disk: mortal.disk,
+      reserveBytes: this.reserveBytes,
       log: (_fields, event) => this.log.push(event),
       migrate: async from => {
         await mortal.step(() => appendFileSync(join(this.paths.data, 'till.db'), ` ${from ?? 'none'}>${app.dataVersion}`))
