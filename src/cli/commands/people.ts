@@ -82,12 +82,12 @@ function isConsoleNode(context: Context): boolean {
   }
 }
 
-/** Where a new person's key goes. @throws ShoalError USAGE: it may not stay at this node */
-function fileForNew(context: Context, args: Args, name: string): string {
+/** Where a person's new key goes. @throws ShoalError USAGE: it may not stay at this node */
+function fileForNew(context: Context, args: Args, command: string, name: string): string {
   const out = args.text('out')
   if (out !== undefined) return context.path(out)
   if (isConsoleNode(context)) return join(context.paths.operators, `${name}.json`)
-  throw new ShoalError('USAGE', `this is no console node, so no operator’s key is kept here: operators add ${name} --out <file>`)
+  throw new ShoalError('USAGE', `this is no console node, so no operator’s key is kept here: ${command} ${name} --out <file>`)
 }
 
 async function list(context: Context): Promise<Outcome> {
@@ -111,7 +111,7 @@ async function add(context: Context, args: Args): Promise<Outcome> {
   const key = findKey(context, args)
   const root = await trustedRoot(context)
   if (root.people.some(p => p.name === name)) throw new ShoalError('CONFLICT', `there is an operator ${name} already`)
-  const file = fileForNew(context, args, name)
+  const file = fileForNew(context, args, 'operators add', name)
   if (existsSync(file)) throw new ShoalError('CONFLICT', `${file}: there is such a file already`)
   await confirm(context, args.has('yes'), [`Adds ${name} as ${role} to fleet ${root.fleetName}.`], 'Add?')
   const passphrase = newPassphrase()
@@ -202,7 +202,7 @@ async function rotate(context: Context, args: Args): Promise<Outcome> {
   const passphrase = isOwn ? await key.passphrase() : newPassphrase()
   const made = newOperatorKey(person.name, passphrase)
   const { keyid, publicHex } = made.key
-  const file = isOwn ? key.path : join(context.paths.operators, `${person.name}.json`)
+  const file = isOwn ? key.path : fileForNew(context, args, 'keys rotate', person.name)
   const { generation } = parseFleet(await context.api().get('fleet'))
   const old = {
     name: person.name,
@@ -254,7 +254,7 @@ export const peopleCommands: readonly CommandSpec[] = [
     path: 'keys rotate',
     args: '[name]',
     about: 'make a new key for yourself, or for another person; what the old one signed stands',
-    options: signing,
+    options: [{ flags: '--out <file>', about: 'where another person’s goes, at a node that keeps no operators’ keys' }, ...signing],
     run: rotate,
   },
   {
