@@ -2,7 +2,7 @@
  * A worker process around a Listener, for tests of the switch: told by IPC what the supervisor would say. Its app is small: each
  * answer names the process that gave it.
  */
-import { createHash } from 'node:crypto'
+import { createHash, X509Certificate } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import { WebSocketServer } from 'ws'
@@ -50,6 +50,7 @@ async function answer(req: IncomingMessage, res: ServerResponse, who: Who): Prom
     by: init.name,
     who: who.kind,
     remote: who.remote,
+    cert: who.kind === 'peer' ? new X509Certificate(who.cert).toString() : null,
     length: body.length,
     sha: createHash('sha256').update(body).digest('hex'),
   })

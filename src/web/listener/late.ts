@@ -1,13 +1,15 @@
 /**
  * Requests that arrive on the kept connections of a parked worker. Each waits until the next worker listens and is then sent to it
  * over its private socket; its answer, or one soon after, asks the client to come to the public port the next time. If that worker is not there (any
- * more), the request waits again. Who the client is travels as an address only: never a peer's identity.
+ * more), the request waits again. Who the client is travels along: a person's address, and what proves a peer (vouch.ts).
  */
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
 import { refusals, refuse } from './answers.ts'
 import type { Connections } from './connections.ts'
 import { request } from './http.ts'
 import { type ListenerLimits, retryAfterSeconds } from './limits.ts'
+import { peerHeader, type Voucher } from './vouch.ts'
+import type { Who } from './who.ts'
 
 /** Carries the client's address on the private socket; a client's own header of this name is dropped. */
 export const remoteHeader = 'x-shoal-remote'
@@ -15,6 +17,7 @@ export const remoteHeader = 'x-shoal-remote'
 interface Held {
   readonly req: IncomingMessage
   readonly res: ServerResponse
+  readonly who: Who
   /** Takes it when this worker goes on itself. */
   readonly serveHere: () => void
   /** A worker has died over it: it is not tried on a third. */
@@ -22,7 +25,7 @@ interface Held {
 }
 
 /** RFC 9110 section 7.6.1, and Expect, which this side has answered. Transfer-Encoding of a request stays: it frames the body. */
-const hopByHop = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'upgrade', 'expect', remoteHeader])
+const hopByHop = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'upgrade', 'expect', remoteHeader, peerHeader])
 
 function* pairs(raw: readonly string[]): Generator<readonly [string, string]> {
   for (let i = 0; i + 1 < raw.length; i += 2) yield [raw[i] ?? '', raw[i + 1] ?? '']
@@ -42,8 +45,9 @@ const hasBody = (req: IncomingMessage): boolean =>
 const isSafe = (req: IncomingMessage): boolean => (req.method === 'GET' || req.method === 'HEAD') && !hasBody(req)
 
 /** Null: the request has characters that Node reads but does not write. */
-function openOnward(req: IncomingMessage, socketPath: string): ClientRequest | null {
-  const headers = [...endToEnd(req.rawHeaders), remoteHeader, req.socket.remoteAddress ?? '']
+function openOnward({ req, who }: Held, socketPath: string, voucher: Voucher): ClientRequest | null {
+  const proof = who.kind === 'peer' ? [peerHeader, voucher.write(who.cert)] : []
+  const headers = [...endToEnd(req.rawHeaders), remoteHeader, who.remote, ...proof]
   try {
     return request({ socketPath, agent: false, method: req.method ?? 'GET', path: req.url ?? '/', headers })
   } catch {
@@ -55,15 +59,17 @@ export class LateRequests {
   readonly #waiting = new Map<Held, NodeJS.Timeout>()
   readonly #connections: Connections
   readonly #limits: ListenerLimits
+  readonly #voucher: Voucher
   #path: string | null = null
   /** When passing on began, or long before: then every answer asks its client to come anew. */
   #passingSince = 0
   #isHere = true
   #isOver = false
 
-  constructor(connections: Connections, limits: ListenerLimits) {
+  constructor(connections: Connections, limits: ListenerLimits, voucher: Voucher) {
     this.#connections = connections
     this.#limits = limits
+    this.#voucher = voucher
   }
 
   get count(): number {
@@ -101,8 +107,8 @@ export class LateRequests {
     for (const held of [...this.#waiting.keys()]) this.#refuse(this.#take(held), refusals.parked(retryAfterSeconds))
   }
 
-  hold(req: IncomingMessage, res: ServerResponse, serveHere: () => void): void {
-    const held: Held = { req, res, serveHere, isAgain: false }
+  hold(req: IncomingMessage, res: ServerResponse, who: Who, serveHere: () => void): void {
+    const held: Held = { req, res, who, serveHere, isAgain: false }
     res.once('close', () => this.#take(held))
     this.#route(held)
   }
@@ -133,7 +139,7 @@ export class LateRequests {
 
   #send(held: Held, socketPath: string): void {
     const { req, res } = held
-    const onward = openOnward(req, socketPath)
+    const onward = openOnward(held, socketPath, this.#voucher)
     if (onward === null) {
       this.#refuse(held, refusals.unreadable)
       return
@@ -152,7 +158,7 @@ export class LateRequests {
     res.once('close', drop)
     onward.once('response', answer => {
       isOver = true
-      this.#relay(answer, res)
+      this.#relay(answer, held)
     })
     // After the answer has begun it speaks for itself: a worker may answer and close before it has read the whole body.
     onward.on('error', () => {
@@ -174,8 +180,15 @@ export class LateRequests {
     else this.#wait(held)
   }
 
-  #relay(answer: IncomingMessage, res: ServerResponse): void {
+  #relay(answer: IncomingMessage, held: Held): void {
+    const { res, who } = held
     if (res.destroyed) return void answer.destroy()
+    if (who.kind === 'peer' && answer.headers[peerHeader] === undefined) {
+      // A worker of an older release, which took it for a stranger's: the peer comes again at once, by a connection of its own.
+      answer.destroy()
+      this.#refuse(held, refusals.parked(0))
+      return
+    }
     if (Math.random() * this.#limits.comeAnewMs <= performance.now() - this.#passingSince) this.#connections.closeAfter(res)
     res.writeHead(answer.statusCode ?? 502, answer.statusMessage ?? '', endToEnd(answer.rawHeaders, 'transfer-encoding'))
     res.flushHeaders()

@@ -18,6 +18,7 @@ import { createPrivateServer, listenPrivately } from './private-socket.ts'
 import { type Certificates, TlsServers } from './servers.ts'
 import { proveNode } from './self-test.ts'
 import { Upgrades } from './upgrades.ts'
+import { peerHeader, Voucher } from './vouch.ts'
 import { type Who, whoAsks } from './who.ts'
 
 export interface ListenerOptions {
@@ -47,6 +48,7 @@ export class Listener {
   readonly #connections = new Connections()
   readonly #upgrades: Upgrades
   readonly #late: LateRequests
+  readonly #voucher: Voucher
   readonly #changes = new Changes()
   readonly #serving = new Set<ServerResponse>()
   readonly #parkCallbacks: (() => void)[] = []
@@ -62,7 +64,8 @@ export class Listener {
     this.#servers = new TlsServers(options.fleetDomain, options.certificates, options.ticketKeys, this.#limits)
     this.#front = new Front(this.#limits, (socket, door) => this.#servers[door].emit('connection', socket))
     this.#private = createPrivateServer(this.#limits)
-    this.#late = new LateRequests(this.#connections, this.#limits)
+    this.#voucher = new Voucher(options.ticketKeys)
+    this.#late = new LateRequests(this.#connections, this.#limits, this.#voucher)
     this.#wire()
   }
 
@@ -205,19 +208,11 @@ export class Listener {
   #onRequest(req: IncomingMessage, res: ServerResponse, kind: Who['kind']): void {
     this.#connections.add(req.socket, res)
     res.once('close', () => this.#changes.notify())
-    const asker = whoAsks(req, kind)
+    const asker = whoAsks(req, kind, this.#voucher)
     if (asker === null) return void req.socket.destroy()
-    if (this.#state !== 'parked') {
-      this.#serve(req, res, asker)
-      return
-    }
-    if (kind !== 'peer') {
-      this.#late.hold(req, res, () => this.#serve(req, res, asker))
-      return
-    }
-    // Its identity cannot travel: it comes again at once, on a connection to the worker that is the node now.
-    this.#connections.closeAfter(res)
-    refuse(res, refusals.parked(0))
+    if (kind === 'forwarded' && asker.kind === 'peer') res.setHeader(peerHeader, 'known')
+    if (this.#state === 'parked') this.#late.hold(req, res, asker, () => this.#serve(req, res, asker))
+    else this.#serve(req, res, asker)
   }
 
   #serve(req: IncomingMessage, res: ServerResponse, asker: Who): void {
@@ -249,7 +244,7 @@ export class Listener {
       this.#upgrades.refuse(req, socket, head)
       return
     }
-    const asker = whoAsks(req, door)
+    const asker = whoAsks(req, door, this.#voucher)
     if (asker === null) return void socket.destroy()
     this.#upgrades.add(socket)
     if (!this.#guard('upgrade', () => this.#options.onUpgrade(req, socket, head, asker))) socket.destroy()

@@ -1,6 +1,6 @@
 /**
  * The private socket of a worker: a Unix socket that only this user may open, or a named pipe on Windows. The parked worker sends late
- * requests there. It gives no rights: what comes in is a person's request, as good as its cookies and headers.
+ * requests there. It gives no rights: what comes in is a person's request, as good as its cookies and headers, or a peer's that is vouched for.
  */
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
@@ -15,8 +15,8 @@ import { createServer } from './http.ts'
 import { remoteHeader } from './late.ts'
 import type { ListenerLimits } from './limits.ts'
 
-/** Room for the header that the forwarding worker adds. */
-const extraHeaderBytes = 1024
+/** Room for what the forwarding worker adds: an address, and a peer's certificate, which has about 600 bytes. */
+const extraHeaderBytes = 8192
 
 const isPipe = (path: string): boolean => path.startsWith('\\\\')
 
@@ -73,11 +73,16 @@ export async function listenPrivately(server: Server, path: string): Promise<voi
   if (!isPipe(path)) await chmod(path, 0o600)
 }
 
-/** Reads and removes the client's address; also puts it where programs look for it. */
+/** Reads and removes a header of the forwarding worker's; '': it is not there. */
+export function takeHeader(req: IncomingMessage, name: string): string {
+  const header = req.headers[name]
+  Reflect.deleteProperty(req.headers, name)
+  return typeof header === 'string' ? header : ''
+}
+
+/** The client's address; also puts it where programs look for it. */
 export function takeRemote(req: IncomingMessage): string {
-  const header = req.headers[remoteHeader]
-  const remote = typeof header === 'string' ? header : ''
-  Reflect.deleteProperty(req.headers, remoteHeader)
+  const remote = takeHeader(req, remoteHeader)
   Object.defineProperty(req.socket, 'remoteAddress', { value: remote, configurable: true })
   return remote
 }

@@ -1,7 +1,8 @@
 /** The switch between real worker processes that share one bound, never listening handle, as the supervisor owns it. */
 import { type ChildProcess, fork } from 'node:child_process'
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash, randomBytes, X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
+import { createServer, type IncomingMessage, request as plainRequest } from 'node:http'
 import { Agent, request } from 'node:https'
 import type net from 'node:net'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -76,7 +77,7 @@ class Worker {
     this.#port.shut(this)
     return this.#ask({ t: 'park', limitMs, ...(to !== null && { forward: to.path }) }, 'parked')
   }
-  forward = (to: Worker) => this.#ask({ t: 'forward', path: to.path }, 'forwarding')
+  forward = (to: Pick<Worker, 'path'>) => this.#ask({ t: 'forward', path: to.path }, 'forwarding')
   close = (graceMs: number) => this.#ask({ t: 'close', graceMs }, 'closed')
   async kill(): Promise<void> {
     const gone = once(this.child, 'exit')
@@ -165,15 +166,10 @@ for (const [way, open] of Object.entries(ways)) {
     await a.forward(b)
     for (const [name, s] of Object.entries(states)) {
       const answer = await (await s.client).answer()
-      if (s.isPeer && s.isOld !== true) {
-        t.equal(answer.status, 503, name)
-        t.equal(answer.headers.get('retry-after'), '0', name)
-        t.equal(answer.headers.get('connection'), 'close', name)
-      } else {
-        t.equal(answer.status, 200, name)
-        t.equal(by(answer), s.isOld === true ? 'a' : 'b', name)
-        if (s.isOld !== true) t.equal(answer.headers.get('connection'), 'close', name)
-      }
+      t.equal(answer.status, 200, name)
+      const [by, who] = s.isOld === true ? ['a', s.isPeer ? 'peer' : 'people'] : ['b', s.isPeer ? 'peer' : 'forwarded']
+      t.match(JSON.parse(answer.body), { by, who }, name)
+      if (s.isOld !== true) t.equal(answer.headers.get('connection'), 'close', name)
     }
     const again = (await dial(later, port, asPeer)).get('/')
     t.match(JSON.parse((await again.answer()).body), { by: 'b', who: 'peer' }, 'a peer that comes again is served by the new one')
@@ -184,7 +180,8 @@ for (const [way, open] of Object.entries(ways)) {
     const later = teardownOf(t)
     const body = randomBytes(700_000).toString('base64')
     const sha = createHash('sha256').update(body).digest('hex')
-    const head = (more: string): string => `POST / HTTP/1.1\r\nHost: localhost\r\nX-Shoal-Remote: 9.9.9.9\r\n${more}\r\n`
+    const forged = `X-Shoal-Remote: 9.9.9.9\r\nX-Shoal-Peer: ${Buffer.from(other.cert).toString('base64')}.AAAA\r\n`
+    const head = (more: string): string => `POST / HTTP/1.1\r\nHost: localhost\r\n${forged}${more}\r\n`
     const [plain, chunked, expecting] = await Promise.all([dial(later, port), dial(later, port), dial(later, port)])
     await a.park()
     plain.write(head(`Content-Length: ${body.length}\r\n`) + body)
@@ -198,6 +195,40 @@ for (const [way, open] of Object.entries(ways)) {
       const answer = await client.answer()
       t.match(JSON.parse(answer.body), { by: 'b', who: 'forwarded', remote: '127.0.0.1', length: body.length, sha })
       await client.closed()
+    }
+  })
+
+  void t.test(`${way}: a peer stays who it is on the way, and nobody becomes one there`, async t => {
+    const { a, b, port } = await pair(t)
+    const later = teardownOf(t)
+    const [peer, late] = await Promise.all([dial(later, port, asPeer), dial(later, port, asPeer)])
+    const headers = createServer((req, res) => {
+      res.end(JSON.stringify(req.headers))
+    })
+    const older = `${b.path}-older`
+    headers.listen(older)
+    later(() => headers.close())
+    await once(headers, 'listening')
+    await a.park()
+    await a.forward({ path: older })
+    const refused = await peer.get('/').answer()
+    t.equal(refused.status, 503, 'an older release took it for a stranger’s: what it said is not passed on')
+    t.match([refused.headers.get('retry-after'), refused.headers.get('connection')], ['0', 'close'])
+
+    await b.go()
+    await a.forward(b)
+    const answer = await late.get('/').answer()
+    t.match(JSON.parse(answer.body), { by: 'b', who: 'peer', remote: '127.0.0.1', cert: other.cert })
+    t.notOk(answer.headers.has('x-shoal-peer'))
+
+    const der = new X509Certificate(other.cert).raw.toString('base64')
+    for (const forged of ['', '.', der, `${der}.`, `${der}.${randomBytes(32).toString('base64')}`]) {
+      const asked = plainRequest({ socketPath: b.path, agent: false, headers: { 'x-shoal-peer': forged } }).end()
+      const said = await once(asked, 'response').then(
+        async ([res]) => (JSON.parse(Buffer.concat(await (res as IncomingMessage).toArray()).toString()) as { who: string }).who,
+        () => 'nobody',
+      )
+      t.equal(said, forged === '' ? 'forwarded' : 'nobody', forged.slice(-50))
     }
   })
 
