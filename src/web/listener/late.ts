@@ -8,11 +8,8 @@ import { refusals, refuse } from './answers.ts'
 import type { Connections } from './connections.ts'
 import { request } from './http.ts'
 import { type ListenerLimits, retryAfterSeconds } from './limits.ts'
-import { peerHeader, type Voucher } from './vouch.ts'
+import { peerHeader, remoteHeader, type Voucher } from './vouch.ts'
 import type { Who } from './who.ts'
-
-/** Carries the client's address on the private socket; a client's own header of this name is dropped. */
-export const remoteHeader = 'x-shoal-remote'
 
 interface Held {
   readonly req: IncomingMessage

@@ -12,8 +12,8 @@ import { dirname, join } from 'node:path'
 import { isAlive, isWindows } from '../../slots/index.ts'
 import { ignoreSocketError } from './front.ts'
 import { createServer } from './http.ts'
-import { remoteHeader } from './late.ts'
 import type { ListenerLimits } from './limits.ts'
+import { remoteHeader } from './vouch.ts'
 
 /** Room for what the forwarding worker adds: an address, and a peer's certificate, which has about 600 bytes. */
 const extraHeaderBytes = 8192

@@ -1,10 +1,12 @@
 /**
- * How a peer's request travels from a parked worker to the one that is the node now: the certificate that the parked one's TLS server has proven,
+ * Who asks, on the way from a parked worker to the one that is the node now: a person's address, and for a peer the certificate that the parked one's TLS server has proven,
  * under a key that only the workers of one supervisor share. Without it nothing that comes by the private socket is a peer's. Whether the
  * certificate is a member's, the node decides, as it does for its own connections.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto'
 
+/** Carries the client's address; a client's own header of this name is dropped. */
+export const remoteHeader = 'x-shoal-remote'
 /** Of a request: the certificate and its code. Of its answer: this worker reads that; an older one took the request for a stranger's. */
 export const peerHeader = 'x-shoal-peer'
 
