@@ -2,12 +2,14 @@
  * `npm run docs:cli`: writes docs/cli.md from the table of commands, of which the parser, the help and the shells' completion are made too. A test
  * holds the two together.
  */
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { commands, groups } from '../../src/cli/commands/index.ts'
+import { meanings } from '../../src/cli/meanings.ts'
 import { orderOptions } from '../../src/cli/order.ts'
 import { signingOptions } from '../../src/cli/signing.ts'
 import type { CommandSpec, OptionSpec } from '../../src/cli/spec.ts'
+import { type Code, codes } from '../../src/model/index.ts'
 
 const head = `# The command line
 Every command with every option, written from the program's own table (\`npm run docs:cli\`). \`shoal help COMMAND\` prints the same. What one does when, step by step, is in [get-started.md](get-started.md) and [operate.md](operate.md).
@@ -90,4 +92,27 @@ export function reference(): string {
   return `${lines.join('\n')}\n`
 }
 
-if (import.meta.main) writeFileSync(resolve('docs/cli.md'), reference())
+const codesHead = '## Every code\n'
+
+/** The text of docs/operate.md with the table of codes at its end, as `explain` has them. */
+export function withCodes(page: string): string {
+  const cell = (text: string): string => text.replaceAll('|', '\\|')
+  const rows = Object.entries(codes).map(
+    ([code, { exit, status, todo }]) => `| \`${code}\` | ${exit} | ${status} | ${cell(meanings[code as Code] ?? '')} | ${cell(todo)} |`,
+  )
+  const lines = [
+    codesHead.trimEnd(),
+    'As `shoal explain CODE` says them (written by `npm run docs:cli`). Exit is that of a command that ends with the code, HTTP the status of a route.',
+    '',
+    '| code | exit | HTTP | means | do |',
+    '|---|---|---|---|---|',
+    ...rows,
+  ]
+  const before = page.includes(codesHead) ? page.slice(0, page.indexOf(codesHead)) : `${page.trimEnd()}\n\n`
+  return `${before}${lines.join('\n')}\n`
+}
+
+if (import.meta.main) {
+  writeFileSync(resolve('docs/cli.md'), reference())
+  writeFileSync(resolve('docs/operate.md'), withCodes(readFileSync(resolve('docs/operate.md'), 'utf8')))
+}
