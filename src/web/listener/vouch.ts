@@ -1,7 +1,7 @@
 /**
- * Who asks, on the way from a parked worker to the one that is the node now: a person's address, and for a peer the certificate that the parked one's TLS server has proven,
- * under a key that only the workers of one supervisor share. Without it nothing that comes by the private socket is a peer's. Whether the
- * certificate is a member's, the node decides, as it does for its own connections.
+ * Who asks, on the way from a parked worker to the one that is the node now: a person's address; for a peer the certificate that the parked one's
+ * TLS server has proven, under a key that only the workers of one supervisor share. Without it nothing that comes by the private socket is a
+ * peer's. Whether the certificate is a member's, the node decides, as it does for its own connections.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto'
 
