@@ -14,17 +14,27 @@ export interface Machine {
   readonly abi: string
 }
 
-/** `any`, or this machine's platform and ABI. `paths`: all files of the package. */
-export function targetOf(paths: readonly string[], machine: Machine): Target {
+export const isAddon = (path: string): boolean => path.endsWith('.node')
+
+/** What a Node-API addon exports, or asks for where it registers itself: such a one runs on every later Node.js. */
+const nodeApiMarks = ['napi_register_module_v1', 'napi_module_register']
+
+/** @param bytes of an addon; both names stand in the tables of its symbols */
+export const isNodeApi = (bytes: Buffer): boolean => nodeApiMarks.some(mark => bytes.includes(mark))
+
+/** `any`; or this machine's platform, and its ABI unless every addon is of Node-API. `addons`: those of the package. */
+export function targetOf(addons: readonly { readonly path: string; readonly isNodeApi: boolean }[], machine: Machine): Target {
   const platforms = new Map<string, Set<string>>()
-  for (const path of paths.filter(p => p.endsWith('.node'))) {
+  let isBound = false
+  for (const { path } of addons) {
     const [, folder, platform] = prebuild.exec(`/${path}`) ?? []
     // prebuildify marks addons that are bound to one ABI in their name.
-    if (folder === undefined || platform === undefined || /\.abi\d+\./.test(path)) return machine
-    platforms.set(folder, (platforms.get(folder) ?? new Set()).add(platform))
+    if (folder === undefined || platform === undefined || /\.abi\d+\./.test(path)) isBound = true
+    else platforms.set(folder, (platforms.get(folder) ?? new Set()).add(platform))
   }
-  const isPortable = platforms.values().every(found => everywhere.every(platform => found.has(platform)))
-  return isPortable ? { platform: 'any', abi: null } : machine
+  const isPortable = !isBound && platforms.values().every(found => everywhere.every(platform => found.has(platform)))
+  if (isPortable) return { platform: 'any', abi: null }
+  return { platform: machine.platform, abi: addons.every(each => each.isNodeApi) ? null : machine.abi }
 }
 
 /** The platform that a prebuilt addon is for; null: the file is none. */

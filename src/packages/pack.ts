@@ -12,7 +12,7 @@ import { sha256Hex } from './blockmap.ts'
 import { productionTree } from './dependencies.ts'
 import { checkImport, checkProgram } from './import-check.ts'
 import { judgePackage } from './judge.ts'
-import { targetOf, thisMachine } from './native.ts'
+import { isAddon, isNodeApi, targetOf, thisMachine } from './native.ts'
 import { appManifest, readPackageJson, shoalManifest, type Target } from './package-json.ts'
 import { shoalFiles } from './shoal-files.ts'
 import { unpackPackage } from './unpack.ts'
@@ -88,8 +88,9 @@ async function ofShoal(root: string, options: PackOptions): Promise<Contents> {
 const isEarlierZip = (path: string, zipName: string): boolean => path.startsWith(`${zipName}-`) && /^[^/]*\.zip$/.test(path)
 
 function targetFor(files: readonly PackFile[], { platform }: PackOptions): Target {
+  const addons = files.filter(({ path }) => isAddon(path))
   const found = targetOf(
-    files.map(f => f.path),
+    addons.map(each => ({ path: each.path, isNodeApi: isNodeApi(Buffer.from(each.read())) })),
     thisMachine(),
   )
   return { platform: platform === undefined ? found.platform : parsePlatform(platform), abi: found.abi }

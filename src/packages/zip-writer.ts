@@ -8,7 +8,7 @@ export interface PackFile {
   /** With `/`, relative. */
   readonly path: string
   readonly mode: Mode
-  /** Called once, when the file's turn comes. */
+  /** Called when the file's turn comes; of an addon once before, to see what it is. */
   read(): Uint8Array
 }
 

@@ -1,6 +1,6 @@
 // Packing real folders: what goes in, that it comes out the same each time, that other tools read it, and what is refused.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { inflateRawSync } from 'node:zlib'
@@ -156,6 +156,18 @@ void t.test('native addons bind a package to a machine, prebuilt ones for all do
   t.match((await pack(dir, { out, platform: 'win32-x64' })).manifest, { platform: 'win32-x64', engines: { abi: process.versions.modules } })
   const release = releaseOf([await readZip(out)], parseFleetId('f'.repeat(52)), '')
   t.equal(parseRelease(JSON.parse(JSON.stringify(release))).packages['win32-x64']?.abi, process.versions.modules, 'the release says it too')
+  write(dir, { 'node_modules/n/build/Release/n.node': 'ELF napi_register_module_v1' })
+  t.match((await pack(dir, { out, importCheck: false })).manifest, here, 'one that is of no Node-API is enough')
+  for (const p of ['linux-x64', 'linux-arm64', 'win32-x64', 'darwin-arm64'])
+    write(dir, { [`node_modules/n/prebuilds/${p}/n.node`]: 'MZ napi_module_register' })
+  const { manifest } = await pack(dir, { out, importCheck: false })
+  t.match(manifest, { platform: here.platform, engines: {} }, 'bound to the machine')
+  t.notOk('abi' in manifest.engines, 'and to no Node.js')
+  const real = join(import.meta.dirname, '../../../node_modules/better-sqlite3/prebuilds')
+  for (const name of ['linux-x64.node', 'win32-x64.node', 'darwin-arm64.node']) {
+    copyFileSync(join(real, name), join(dir, 'node_modules/n/build/Release/n.node'))
+    t.notOk('abi' in (await pack(dir, { out, importCheck: false })).manifest.engines, `${name}, as it is`)
+  }
 })
 
 void t.test('large files are cut in pieces: a small edit changes little of the zip', async t => {
