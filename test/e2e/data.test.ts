@@ -106,6 +106,7 @@ void t.test('data versions: migrated once, put back, kept', { timeout: 280_000 }
     await canary.kill()
     await canary.start()
     t.equal(await canary.version(), '4.0.0')
+    t.comment(`| migration, for 1 s | kill -9 of all | refused | ${Math.round(canary.readyMs / 100) / 10} | new |`)
     t.equal(JSON.parse(canary.file('instance/data.json')).migration.phase, 'migrated')
     await canary.kill()
     await canary.start()

@@ -93,6 +93,18 @@ function pidAt(node: TestNode, at: number): number {
   return pid
 }
 
+/** Asks again and again, each time for as long as it takes. @returns seconds of the longest wait, and the statuses that were met */
+export async function longestWait(node: TestNode, over: AbortSignal): Promise<{ readonly seconds: number; readonly statuses: string }> {
+  let longest = 0
+  const met = new Set<number>()
+  while (!over.aborted) {
+    const from = performance.now()
+    met.add((await node.get()).status)
+    longest = Math.max(longest, performance.now() - from)
+  }
+  return { seconds: Math.round(longest / 100) / 10, statuses: [...met].join(', ') }
+}
+
 /** What no fault may change or lose, of one node. */
 export function treasures(node: TestNode): Record<string, string> {
   return { ...node.identity(), keep: node.file('instance/data/keep.txt') }

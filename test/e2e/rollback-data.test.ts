@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { longestWait } from './faults.ts'
 import { type CliResult, makeApp, must, TestFleet, type TestNode, until } from './fleet.ts'
 
 /** The migration must not be done twice on the same data; v1 is slow to start, so that it can be killed in the middle. */
@@ -85,13 +86,17 @@ void t.test('going back over a migration: the data is kept or put back, as the o
     for (const how of ['restore', 'keep'] as const) {
       const ended = run('rollback', '--data', how, '--only', canary.name)
       await until('the data is being changed', async () => journal(canary).swap !== undefined && (how === 'keep' || !isMigrated(canary)))
-      await canary.kill()
-      await canary.start()
-      await canary.kill()
-      await canary.start()
+      const times: number[] = []
+      for (let kill = 0; kill < 2; kill++) {
+        const from = performance.now()
+        await canary.kill()
+        await canary.start()
+        await until('it answers', async () => ['1.0.0', '2.0.0'].includes(await canary.version()))
+        times.push(Math.round((performance.now() - from) / 100) / 10)
+      }
       await until('the switch is over', async () => journal(canary).swap === undefined)
       const version = await canary.version()
-      t.comment(`${how}: ${version}`)
+      t.comment(`| going back, ${how} | kill -9 of all, twice | refused | ${times.join(', ')} | ${version} |`)
       const isBack = version === '1.0.0'
       t.equal(isMigrated(canary), !(isBack && how === 'restore'), `${how}: ${version}`)
       t.equal(sales(canary), isBack && how === 'restore' ? 'by v1 again' : 'by v2 again')
@@ -108,7 +113,13 @@ void t.test('going back over a migration: the data is kept or put back, as the o
   await t.test('a release that the data makes ill goes back, and so does the data', async t => {
     const ill = makeApp(apps, { version: '1.5.0', health: `throw new Error('what is this?')` })
     for (const how of ['restore', 'keep']) {
+      const asking = new AbortController()
+      const met = longestWait(canary, asking.signal)
       const done = await fleet.deploy(first, ill, ['--allow-downgrade', '--force', '--data', how, '--only', canary.name])
+      asking.abort()
+      const { seconds, statuses } = await met
+      t.equal(statuses, '200', 'nobody noticed')
+      t.comment(`| going back, ${how} | the older release is ill | requests wait | ${seconds} |`)
       t.equal(done.code, 5, done.stderr)
       t.match(done.json().nodes[0], { outcome: 'rolled-back', reason: { code: 'APP_UNHEALTHY' } })
       t.equal(await canary.version(), '2.0.0')
