@@ -1,5 +1,6 @@
 /** Nodes that ended badly, one group per cause and platform: forty nodes with one fault are one thing to understand. As the dashboard shows them. Pure. */
 import type { NodeAnswer } from './answers.ts'
+import { lineOfText } from './log-line.ts'
 import { oneLine, plural } from './output.ts'
 
 /** Nodes of a group that are named. */
@@ -42,6 +43,6 @@ export function failureLines(group: FailureGroup): readonly string[] {
   return [
     `${who} ${first.outcome ?? ''}${reason}${runs.length === 1 ? (runs[0] ?? '') : ''}`,
     ...(nodes.length === 1 ? [] : [`  ${namesOf(nodes)}`]),
-    ...(nodes.find(node => node.log.length > 0)?.log ?? []).map(line => `    ${oneLine(line)}`),
+    ...(nodes.find(node => node.log.length > 0)?.log ?? []).map(line => `    ${lineOfText(line)}`),
   ]
 }

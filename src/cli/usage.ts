@@ -1,4 +1,5 @@
 /** Which command somebody meant who typed it wrong, and how it is used: the second and third line of a wrong usage. Pure. */
+import { completionsOf } from './completion/index.ts'
 import type { Grammar } from './parser.ts'
 import type { CommandSpec } from './spec.ts'
 
@@ -16,8 +17,14 @@ function namesOf(spec: CommandSpec, groups: Grammar['groups']): readonly string[
   return groupNames.flatMap(g => [command, ...(spec.aliases ?? [])].map(c => `${g} ${c}`))
 }
 
+/** What was typed but options and their values. */
+function wordsOf(argv: readonly string[], specs: Grammar['specs']): readonly string[] {
+  const { valued } = completionsOf(specs)
+  return argv.filter((word, at) => !word.startsWith('-') && !valued.has(argv[at - 1] ?? ''))
+}
+
 export function usageOf(argv: readonly string[], { specs, groups }: Pick<Grammar, 'specs' | 'groups'>): Usage {
-  const words = argv.filter(word => !word.startsWith('-'))
+  const words = wordsOf(argv, specs)
   const [first = ''] = words
   const two = words.slice(0, 2).join(' ')
   const spec = specs.find(s => namesOf(s, groups).includes(two)) ?? specs.find(s => namesOf(s, groups).includes(first))

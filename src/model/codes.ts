@@ -85,7 +85,11 @@ export const codes = {
   TOO_MANY_TRIES: entry(4, 429, 'Wait as long as Retry-After says, then try again.'),
   CSRF: entry(4, 403, 'Send the header x-csrf with what the session told at its beginning; reload the page.'),
   BAD_PASSPHRASE: entry(4, 403, 'Check the passphrase; the recovery kit helps when it is lost.'),
-  NO_OPERATOR_KEY: entry(4, 403, 'Name one with --operator on a console node, or give a key file with --key.'),
+  NO_OPERATOR_KEY: entry(
+    4,
+    403,
+    'Name one with --operator at a node that keeps operators’ keys. Anywhere else give a copy of the key file with --key FILE: `shoal operators export NAME --out FILE` makes one there.',
+  ),
   BAD_SIGNATURE: entry(1, 422, 'The document was changed, or signed by a key that the root does not name.'),
   OTHER_FLEET: entry(1, 422, 'It belongs to another fleet.'),
   BAD_ROOT: entry(1, 422, 'The root chain is broken: fetch it again from another peer.'),
@@ -93,7 +97,11 @@ export const codes = {
   TOKEN_EXPIRED: entry(1, 403, 'Make a new one with `shoal invite`.'),
   TOKEN_USED: entry(1, 403, 'Make a new one with `shoal invite`.'),
   TOKEN_PIN_MISMATCH: entry(1, 403, 'Somebody else answers at that address: nothing was told to it. Check the address.'),
-  NOT_MEMBER: entry(1, 403, 'The node is not, or no longer, a member: it needs a new invite.'),
+  NOT_MEMBER: entry(
+    1,
+    403,
+    'It needs a new invite: `shoal invite` at a node of the fleet; here `shoal leave`, then `shoal join TOKEN`. Its data stays.',
+  ),
   JOIN_UNREACHABLE: entry(3, 503, 'None of the token’s addresses answers; check that the node runs and the network.'),
   LAST_REDEEMER: entry(
     1,

@@ -24,6 +24,7 @@ export function findRollout(views: Views, text: string): KnownOrder {
   const all = views.rollouts()
   const [latest] = all
   if (text === 'latest' && latest !== undefined) return latest
+  if (latest === undefined) throw new ShoalError('NOT_FOUND', `there is no rollout ${text}: nothing was rolled out yet`)
   const id = resolvePrefix(
     text,
     all.map(o => o.id),

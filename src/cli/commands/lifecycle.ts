@@ -60,7 +60,10 @@ async function leave(context: Context, args: Args): Promise<Outcome> {
   // Who starts it again now finds no node, and gives up.
   await untilStopped(context, running)
   const away = await retire(context.paths)
-  return { document: { state: 'left', keys: away }, text: [`left the fleet; the old keys are in ${away}`] }
+  return {
+    document: { state: 'left', keys: away },
+    text: [`left the fleet; the old keys are in ${away}`, 'next: `shoal join TOKEN` makes it a node again; its data is as it was'],
+  }
 }
 
 async function resetIdentity(context: Context, args: Args): Promise<Outcome> {

@@ -3,14 +3,12 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { asArray, asBoolean, asString, Fields, ShoalError } from '../../model/index.ts'
 import type { Context } from '../context.ts'
 import { followLogMs, reconnectMs } from '../limits.ts'
-import { oneLine } from '../output.ts'
+import { type LogEntry, lineOf } from '../log-line.ts'
 import { type Args, asUsage, type CommandSpec, type Outcome, parseCount } from '../spec.ts'
 import { passing } from '../watch.ts'
 
-type Entry = Readonly<Record<string, unknown>>
-
 interface Page {
-  readonly lines: readonly Entry[]
+  readonly lines: readonly LogEntry[]
   readonly cursor: string
   readonly gap: boolean
 }
@@ -19,7 +17,7 @@ const maxLines = 2000
 
 function parsePage(value: unknown): Page {
   const f = new Fields(value, 'logs')
-  const entry = (each: unknown, where: string): Entry => {
+  const entry = (each: unknown, where: string): LogEntry => {
     const e = new Fields(each, where)
     return Object.fromEntries(e.keys().map(key => [key, e.raw(key)]))
   }
@@ -30,16 +28,6 @@ function parsePage(value: unknown): Page {
   }
 }
 
-const shown = (value: unknown): string => oneLine(typeof value === 'string' ? value : JSON.stringify(value))
-
-/** `17:04:05.123  wave opened  rollout=abc wave=2`; text from others carries no control characters. */
-export function lineOf({ time, event, text, app, ...rest }: Entry): string {
-  const at = typeof time === 'string' ? oneLine(time).slice(11, 23) : '-'
-  const what = event === 'output' ? shown(text) : `${app === true ? 'app: ' : ''}${shown(event)}`
-  const fields = Object.entries(rest).map(([key, value]) => `${oneLine(key)}=${shown(value)}`)
-  return [`${at.padEnd(12)}  ${what}`, ...(fields.length === 0 ? [] : [fields.join(' ')])].join('  ')
-}
-
 async function logs(context: Context, args: Args): Promise<Outcome> {
   const count = asUsage(() => args.read('lines', parseCount, 100))
   if (count < 1 || count > maxLines) throw new ShoalError('USAGE', `--lines: ${count}, from 1 to ${maxLines}`)
@@ -47,14 +35,14 @@ async function logs(context: Context, args: Args): Promise<Outcome> {
   const path = `nodes/${encodeURIComponent(args.word(0) ?? 'self')}/logs`
   const document = await context.api().get(`${path}?lines=${count}`)
   const page = parsePage(document)
-  const format = args.has('ndjson') ? (entry: Entry) => JSON.stringify(entry) : lineOf
+  const format = args.has('ndjson') ? (entry: LogEntry) => JSON.stringify(entry) : lineOf
   if (!args.has('follow')) return { document, text: page.lines.map(format) }
   await follow(context, path, page, lines => context.io.stdout.write(lines.map(line => `${format(line)}\n`).join('')))
   return { text: [] }
 }
 
 /** Until Ctrl-C, which is how it ends well. @throws ShoalError what the node refuses; NO_NODE after a minute without an answer */
-async function follow(context: Context, path: string, first: Page, show: (lines: readonly Entry[]) => void): Promise<void> {
+async function follow(context: Context, path: string, first: Page, show: (lines: readonly LogEntry[]) => void): Promise<void> {
   const { signal } = context.io
   let page = first
   let answeredMs = performance.now()

@@ -3,6 +3,7 @@ import { type Hold, parseDurationMs, type Removal, ShoalError } from '../../mode
 import { type NodeAnswer, parseFleet, parseNode, parseNodes } from '../answers.ts'
 import { aboutLines, askAbout } from '../about.ts'
 import type { Context } from '../context.ts'
+import { lineOfText } from '../log-line.ts'
 import { ago, bytesText, oneLine, plural, table } from '../output.ts'
 import { confirm } from '../prompt.ts'
 import { forceOption, mayGo } from '../redeemers.ts'
@@ -50,7 +51,7 @@ function details(node: NodeAnswer): readonly string[] {
         ]),
     ...(node.migrationMs === null ? [] : [`  data     the migration took ${seconds(node.migrationMs)} on a copy`]),
     ...(node.fingerprint === '' ? [] : [`  login    --fingerprint ${node.fingerprint}`]),
-    ...node.log.map(line => `    ${oneLine(line)}`),
+    ...node.log.map(line => `    ${lineOfText(line)}`),
   ]
 }
 

@@ -19,7 +19,7 @@ import {
 import { integrityProblems } from '../../store/index.ts'
 import { nodeOfCertificate, readNodeKey } from '../../trust/index.ts'
 import { checkHome, fleetAtHome, readHomeFile } from '../home/index.ts'
-import { bytesText } from '../output.ts'
+import { bytesText, plural } from '../output.ts'
 import { advice, type Check, ok, problem } from './finding.ts'
 
 const oldestNode = 24
@@ -144,7 +144,7 @@ export const checkSlots =
       const damage = await damageOf(paths, digest, signal)
       if (damage !== null) found(problem('SLOT_DAMAGED', `${slotDir(paths.home, digest)}: ${damage}`))
     }
-    found(ok(`${named.size} slots looked through`))
+    found(ok(`${plural(named.size, 'slot')} looked through`))
   }
 
 /** null: as it was signed, or there is nothing to compare it with. */

@@ -8,7 +8,7 @@ void t.test('wrong usage ends with 2, says so on standard error, and helps', asy
   const cases: readonly (readonly [readonly string[], RegExp])[] = [
     [['statsu'], /unknown command 'statsu'[^]*usage: shoal <command>[^]*Did you mean status\?/],
     [['nodes', 'shwo', 'x'], /unknown command 'nodes shwo'[^]*usage: shoal nodes list\|show[^]*Did you mean show\?[^]*shoal help nodes/],
-    [['rollout', 'abrot'], /Did you mean abort\?/],
+    [['--home', '/nowhere', 'rollout', 'abrot'], /usage: shoal rollout start\|[^]*Did you mean abort\?/],
     [['keys'], /keys needs a command: rotate, kit, restore/],
     [['lgos'], /unknown command 'lgos'/],
     [['status', '--jsno'], /unknown option '--jsno'[^]*Did you mean --json\?/],

@@ -844,3 +844,20 @@ void t.test('a rotated key: signed by the old and the new one, what the old one 
     'NOT_FOUND',
   )
 })
+
+void t.test('log lines of a node that went back are shown as `logs` shows them', async t => {
+  const log = [
+    '{"time":"2026-11-28T22:16:44.145Z","event":"worker failed","error":"Error: no printer\\n    at start"}',
+    '{"cut',
+    'plain\u001b[31m',
+  ]
+  const back = rollout('halted', [
+    nodeRow(0, confirmed),
+    nodeRow(1, { outcome: 'rolled-back', reason: { code: 'APP_START_FAILED', message: 'x' }, log }),
+  ])
+  t.strictSame(verdictOf(back).lines.slice(1, 4), [
+    '    22:16:44.145  worker failed  error=Error: no printer     at start',
+    '    {"cut',
+    '    plain [31m',
+  ])
+})
