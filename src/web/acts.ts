@@ -20,6 +20,8 @@ import {
 } from '../model/index.ts'
 import { readZip, releaseOf } from '../packages/index.ts'
 import { formatToken, newOneTimeKey, type OperatorKey, signDocument } from '../trust/index.ts'
+import type { KnownOrder } from '../rollout/index.ts'
+import { type Cause, causeOf } from './board.ts'
 import type { Caller } from './callers.ts'
 import type { Drafts } from './drafts.ts'
 import { findNode, findRollout } from './names.ts'
@@ -30,6 +32,8 @@ import type { Views } from './views.ts'
 const defaultInviteMs = 1_800_000
 const maxInviteMs = 366 * 86_400_000
 const maxPlatforms = 32
+/** Nodes of one control: its envelope must fit into a fact (`maxFactBody`). */
+const maxControlNodes = 180
 
 /** @throws ShoalError UNAUTHENTICATED, NOT_ALLOWED: who has no session signs nothing here */
 export function sessionOf(caller: Caller): { readonly session: Session; readonly secret: string } {
@@ -80,15 +84,37 @@ export class Acts {
     return this.#signed('order', order, key, { planText })
   }
 
-  /** `{ nodes?: [id, prefix or name…] }`; skip without nodes means all that failed or are missing. */
-  control(f: Fields, caller: Caller, action: ControlAction, rollout: string): Fields {
-    if (f.has('envelope')) return f
+  /**
+   * `{ nodes?: [id, prefix or name…] }` or `{ cause: { code, platform, outcome } }`, which means all nodes of that block of the board; skip without
+   * either means all that failed or are missing. One fact names so many nodes and no more, so many nodes take several: each is made when the one
+   * before it counts, since its generation follows from that.
+   */
+  *controls(f: Fields, caller: Caller, action: ControlAction, rollout: string): Generator<Fields, void> {
+    if (f.has('envelope')) {
+      yield f
+      return
+    }
     const key = this.signer(caller)
     const known = findRollout(this.#views, rollout)
+    const nodes = this.#meant(f, action, known)
+    for (let at = 0; at === 0 || at < nodes.length; at += maxControlNodes) {
+      const control: Control = { ...this.#act(key), order: known.id, action, nodes: nodes.slice(at, at + maxControlNodes) }
+      yield this.#signed('control', control, key)
+    }
+  }
+
+  #meant(f: Fields, action: ControlAction, known: KnownOrder): readonly NodeId[] {
+    if (f.has('cause')) return this.#ofCause(new Fields(f.raw('cause'), 'body.cause'), known)
     const named = f.has('nodes') ? f.list('nodes', (v, w) => findNode(this.#s, asString(v, w, 64)), 20_000) : []
-    const nodes = action === 'skip' && named.length === 0 ? this.#blocking(rollout) : named
-    const control: Control = { ...this.#act(key), order: known.id, action, nodes }
-    return this.#signed('control', control, key)
+    return action === 'skip' && named.length === 0 ? this.#blocking(known) : named
+  }
+
+  #ofCause(f: Fields, known: KnownOrder): readonly NodeId[] {
+    const [code, platform, outcome] = [f.string('code', 64), f.string('platform', 64), f.string('outcome', 64)]
+    const isMeant = (cause: Cause | null): boolean => cause?.code === code && cause.platform === platform && cause.outcome === outcome
+    const ids = this.#views.nodesIn(known).flatMap(node => (isMeant(causeOf(node)) ? [node.id] : []))
+    if (ids.length === 0) throw new ShoalError('NOTHING_TO_DO', `no node on ${platform} is ${outcome} by ${code} any more`)
+    return ids
   }
 
   /** `{ uses?, expiresMs?, canInvite?, console? }`. @returns the signed body, and the token, which is told once */
@@ -158,8 +184,7 @@ export class Acts {
   }
 
   /** Nodes for which a rollout waits in vain. */
-  #blocking(rollout: string): readonly NodeId[] {
-    const known = findRollout(this.#views, rollout)
+  #blocking(known: KnownOrder): readonly NodeId[] {
     const isInVain = (outcome: string | null): boolean => outcome !== null && outcome !== 'confirmed' && outcome !== 'skipped'
     const ids = this.#views.nodesIn(known).flatMap(node => (isInVain(node.outcome) ? [node.id] : []))
     if (ids.length === 0) throw new ShoalError('NOTHING_TO_DO', 'no node of the rollout failed or is missing; name the nodes to skip')

@@ -121,12 +121,24 @@ function waveOf(views: Views, known: KnownOrder, evidence: Evidence, at: number,
 
 const bad: ReadonlySet<Outcome | null> = new Set(['failed', 'rolled-back', 'refused', 'superseded', 'missing'])
 
+export interface Cause {
+  readonly code: string
+  readonly platform: string
+  readonly outcome: Outcome
+}
+
+/** Why a node ended badly in a rollout, and on what; null: it did not. */
+export function causeOf({ outcome, reason, platform }: Pick<NodePicture, 'outcome' | 'reason' | 'platform'>): Cause | null {
+  return outcome === null || !bad.has(outcome) ? null : { code: reason?.code ?? 'NOT_SEEN', platform, outcome }
+}
+
 /** One block per cause and platform: forty nodes with one fault are one thing to understand. */
 function failuresOf(known: KnownOrder, nodes: readonly NodePicture[]): readonly Failure[] {
   const groups = new Map<string, NodePicture[]>()
   for (const node of nodes) {
-    if (!bad.has(node.outcome)) continue
-    const key = `${node.outcome ?? ''} ${node.reason?.code ?? ''} ${node.platform}`
+    const cause = causeOf(node)
+    if (cause === null) continue
+    const key = `${cause.outcome} ${cause.code} ${cause.platform}`
     const group = groups.get(key)
     if (group === undefined) groups.set(key, [node])
     else group.push(node)
@@ -136,12 +148,11 @@ function failuresOf(known: KnownOrder, nodes: readonly NodePicture[]): readonly 
 
 function failureOf(known: KnownOrder, group: readonly NodePicture[]): Failure | null {
   const [first] = group
-  if (first?.outcome == null) return null
+  const cause = first === undefined ? null : causeOf(first)
+  if (first === undefined || cause === null) return null
   const running = known.order.kind
   return {
-    code: first.reason?.code ?? 'NOT_SEEN',
-    platform: first.platform,
-    outcome: first.outcome,
+    ...cause,
     message: first.reason?.message ?? '',
     count: group.length,
     nodes: group.slice(0, maxNamed).map(node => {

@@ -70,3 +70,23 @@ export function pageOfNodes(all: readonly NodePicture[], query: Query): Page<Nod
     lost: count(matching, n => n.reach === 'lost'),
   })
 }
+
+interface Named {
+  readonly id: string
+  readonly name: string
+  readonly version: string
+}
+
+/** With `q` those whose `name@version` has it; with `newest=1` the highest version first, of the last name first. */
+export function releasesAsked<T extends Named>(all: readonly T[], query: Query): readonly T[] {
+  const q = one(query, 'q')?.toLowerCase()
+  const found = q === undefined ? all : all.filter(r => `${r.name}@${r.version}`.toLowerCase().includes(q))
+  return one(query, 'newest') === '1' ? found.toReversed() : found
+}
+
+/** One release, by `name@version` or its id. @throws ShoalError NOT_FOUND */
+export function findRelease<T extends Named>(all: readonly T[], text: string): T {
+  const found = all.find(r => r.id === text || `${r.name}@${r.version}` === text)
+  if (found === undefined) throw new ShoalError('NOT_FOUND', `there is no release ${text.slice(0, 200)}`)
+  return found
+}

@@ -51,7 +51,9 @@ export const about: Readonly<Record<string, About>> = {
   'GET api/v1/nodes/:id/about': { what: 'What a node alone knows: slots, backups, links, disk; of any node.', answer: 'About' },
   'GET api/v1/nodes/:id/doctor': { what: 'What is wrong with a node and its machine, and what to do.', answer: 'Diagnosis' },
   'GET api/v1/peers': { what: 'Sync peers, and members with a link.', answer: 'Peers', query: page },
-  'GET api/v1/releases': { what: 'What is signed.', answer: 'Releases', query: page },
+  'GET api/v1/releases': { what: 'What is signed; newest=1: the other way round.', answer: 'Releases', query: [...page, 'q', 'newest'] },
+  'GET api/v1/releases/:id': { what: 'One release: name@version, or its id.', answer: 'Release' },
+  'GET api/v1/invites/:id': { what: 'Who has come by an invite.', answer: 'Invite' },
   'GET api/v1/rollouts': {
     what: 'Rollouts, the newest first; brief=1: waves have `size` for `nodes`.',
     answer: 'Rollouts',

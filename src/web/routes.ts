@@ -28,7 +28,7 @@ import { EventStreams } from './events.ts'
 import type { HttpCounts } from './http-counts.ts'
 import { redeem } from './join.ts'
 import { keyRoutes } from './key-routes.ts'
-import { paged, pageOfNodes } from './lists.ts'
+import { findRelease, paged, pageOfNodes, releasesAsked } from './lists.ts'
 import { logRoutes } from './log-routes.ts'
 import { metricsRoute } from './metrics.ts'
 import { findNode, findRollout } from './names.ts'
@@ -134,8 +134,15 @@ function readRoutes(s: WebServices, views: Views, streams: EventStreams): readon
       return { peers: items, counts, next }
     }),
     get('releases', ctx => {
-      const { items, counts, next } = paged(views.releases(), ctx.query, r => String(r['id']))
+      const { items, counts, next } = paged(releasesAsked(views.releases(), ctx.query), ctx.query, r => r.id)
       return { releases: items, counts, next }
+    }),
+    get('releases/:id', (_ctx, param) => findRelease(views.releases(), param('id'))),
+    get('invites/:id', (_ctx, param) => {
+      const members = s.replica.fleet.members().filter(m => m.invite === param('id'))
+      if (members.length === 0 && s.invites.invite(param('id')) === undefined)
+        throw new ShoalError('NOT_FOUND', `invite ${param('id').slice(0, 40)} is not of this node, and nobody has come by it`)
+      return { id: param('id'), nodes: members.map(({ id }) => ({ id, name: s.replica.fleet.node(id)?.name ?? id.slice(0, 8) })) }
     }),
     get('rollouts', ctx => {
       const { items, counts, next } = paged(views.rollouts(), ctx.query, o => o.id)
@@ -231,9 +238,11 @@ function signedRoutes(s: WebServices, views: Views, sessions: Sessions): readonl
       return { id, release }
     }),
     ...controlActions.map((action: ControlAction) =>
-      post(`rollouts/:id/${action}`, 'signs as operator', async (ctx, param, caller) =>
-        documents.control(acts.control(await readJson(ctx.req), caller, action, param('id')), action, param('id')),
-      ),
+      post(`rollouts/:id/${action}`, 'signs as operator', async (ctx, param, caller) => {
+        const bodies = acts.controls(await readJson(ctx.req), caller, action, param('id'))
+        const done = [...bodies.map(body => documents.control(body, action, param('id')))]
+        return done.at(-1)
+      }),
     ),
     post('invites', 'signs as operator', async (ctx, _param, caller) => {
       const { body, token } = acts.invite(await readJson(ctx.req), caller)

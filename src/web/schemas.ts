@@ -112,6 +112,7 @@ export const schemas = {
   Made: made,
   MadeRelease: object({ id: text, kind: text, name: text, version: text }),
   MadeOrder: object({ id: text, release: text }),
+  Invite: object({ id: text, nodes: list(object({ id: nodeId, name: text })) }),
   MadeInvite: object({ id: text, 'token?': text, expiresAt: text }),
   Package: object({ digest: digest, 'name?': text, 'version?': text, 'size?': integer, 'kind?': text, 'platform?': text }),
   About: object({
@@ -140,7 +141,7 @@ export const schemas = {
   Wish: wish,
   OrderBody: { anyOf: [object({ envelope: ref('Envelope'), planText: text }), wish] },
   ReleaseBody: either(object({ packages: list(digest), 'notes?': text })),
-  ControlBody: either(object({ 'nodes?': list(text) })),
+  ControlBody: either(object({ 'nodes?': list(text), 'cause?': object({ code: text, platform: text, outcome: text }) })),
   InviteBody: either(object({ 'uses?': integer, 'expiresMs?': integer, 'canInvite?': flag, 'console?': flag })),
   RemovalBody: either(object({ reason: text })),
   HoldBody: either(object({ 'forMs?': orNull(integer), 'reason?': text })),

@@ -1,6 +1,15 @@
 /** What the API shows (CONTRACT section 3), made from the replica. Every node makes the same picture from the same facts. */
 import compare from 'semver/functions/compare.js'
-import { type Digest, type Fact, factKey, type NodeId, parseHoldingsBody, parseJson, type StatusBody } from '../model/index.ts'
+import {
+  type Digest,
+  type Fact,
+  factKey,
+  type NodeId,
+  type PackageKind,
+  parseHoldingsBody,
+  parseJson,
+  type StatusBody,
+} from '../model/index.ts'
 import { isNewer, type KnownOrder, type KnownRelease, opensWhen, type RolloutState, stateOf, waveState, weigh } from '../rollout/index.ts'
 import { type NodePicture, type NodeView, NodeViews } from './node-views.ts'
 import type { WebServices } from './services.ts'
@@ -21,6 +30,17 @@ function holdingsOf(fact: Fact | undefined): readonly Digest[] {
   const packages = holdingsRead.get(fact) ?? parseHoldingsBody(parseJson(fact.body, 'holdings')).packages
   holdingsRead.set(fact, packages)
   return packages
+}
+
+export interface ReleaseView {
+  readonly id: Digest
+  readonly kind: PackageKind
+  readonly name: string
+  readonly version: string
+  readonly packages: Readonly<Record<string, string>>
+  /** How many members have a package of it. */
+  readonly nodes: number
+  readonly notes: string
 }
 
 export class Views {
@@ -125,7 +145,7 @@ export class Views {
     })
   }
 
-  releases(): readonly Record<string, unknown>[] {
+  releases(): readonly ReleaseView[] {
     const sorted = this.#s.replica.book.releases().toSorted(
       // By what they say, since facts come in another order to every node and at every start.
       ({ release: a, document }, { release: b, document: other }) =>

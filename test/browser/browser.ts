@@ -51,6 +51,11 @@ export class Visitor {
     return `https://127.0.0.1:${this.node.port}`
   }
 
+  /** What the browser complained of, but for what is meant to happen; told once. */
+  unexpected(...meant: readonly RegExp[]): readonly string[] {
+    return this.errors.splice(0).filter(text => !meant.some(each => each.test(text)))
+  }
+
   async page(hash = ''): Promise<Page> {
     const page = await this.context.newPage()
     page.on('console', message => {

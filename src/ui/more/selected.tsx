@@ -20,6 +20,8 @@ interface Done {
   readonly failed: readonly { readonly name: string; readonly refusal: Refusal }[]
 }
 
+/** Releases that are offered at once; what is not among them is found by its name. */
+const maxOffered = 50
 /** Commands that are shown; more of them help nobody. */
 const maxCommands = 5
 
@@ -102,12 +104,16 @@ const Remove = (p: VerbProps): JSX.Element => {
 
 /** First which release, then the plan, as for every order. */
 const RollOut = ({ selection, close }: VerbProps): JSX.Element => {
-  const { value } = useQuery<{ readonly releases: readonly ReleaseView[] }>('releases?limit=500', ['releases'])
+  const q = useSignal('')
+  const query = new URLSearchParams({ limit: String(maxOffered), newest: '1', ...(q.value === '' ? {} : { q: q.value }) })
+  const { value } = useQuery<{ readonly releases: readonly ReleaseView[]; readonly next: string | null }>(`releases?${query.toString()}`, [
+    'releases',
+  ])
   const chosen = useSignal('')
   const isAsked = useSignal(false)
   const w = moreWords().select
-  const names = (value.value?.releases ?? []).map(idOf).toReversed()
-  const release = chosen.value === '' ? (names[0] ?? '') : chosen.value
+  const names = (value.value?.releases ?? []).map(idOf)
+  const release = names.includes(chosen.value) ? chosen.value : (names[0] ?? '')
   const form = { ...plainForm, whom: 'some', only: [...selection.value.keys()].join(',') } as const
   if (isAsked.value) {
     const short = { ...form, only: [...selection.value.keys()].map(shortId).join(',') }
@@ -118,7 +124,13 @@ const RollOut = ({ selection, close }: VerbProps): JSX.Element => {
     <Dialog title={w.rollOut} onClose={close}>
       {value.value === null && <Loading />}
       <Names selection={selection} />
-      {value.value !== null && names.length === 0 && <p class="hint">{w.noRelease}</p>}
+      {value.value !== null && names.length === 0 && <p class="hint">{q.value === '' ? w.noRelease : words().releases.noneFound}</p>}
+      {(q.value !== '' || value.value?.next != null) && (
+        <label>
+          {words().releases.find}
+          <input type="search" value={q.value} onInput={event => (q.value = event.currentTarget.value)} />
+        </label>
+      )}
       <label>
         {w.release}
         <select value={release} onChange={event => (chosen.value = event.currentTarget.value)}>

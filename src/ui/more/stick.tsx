@@ -5,6 +5,7 @@ import { blob, get, post, Refusal, upload } from '../api/http.ts'
 import type { ReleaseView } from '../api/types.ts'
 import { Forbidden, may } from '../parts/action.tsx'
 import { Commands, Problem } from '../parts/basics.tsx'
+import { saveFile } from '../parts/save.ts'
 import { size } from '../parts/say.ts'
 import { words } from '../words/index.ts'
 import { moreWords } from '../words/more.ts'
@@ -37,20 +38,12 @@ async function packages(said: Signal<string>): Promise<StickFile['entries']> {
   return entries
 }
 
-function save(bytes: Blob): void {
-  const link = document.createElement('a')
-  link.href = URL.createObjectURL(bytes)
-  link.download = 'fleet.shoal'
-  link.click()
-  URL.revokeObjectURL(link.href)
-}
-
 async function makeFile(said: Signal<string>): Promise<void> {
   const { fleet, facts, plans } = await get<Known>('export')
   const bytes = new Blob([JSON.stringify({ fleet, facts, plans })])
   const rest = await packages(said)
   const made = writeStick(fleet, [{ kind: 'facts', size: bytes.size, sha256: await sha256(bytes), bytes }, ...rest])
-  save(made)
+  saveFile('fleet.shoal', made)
   said.value = moreWords().stick.outDone(size(made.size, words().locale), rest.length)
 }
 

@@ -6,8 +6,10 @@ import { moreWords } from '../words/more.ts'
 import { About } from './about.tsx'
 import { Backups } from './backups.tsx'
 import { Disk } from './disk.tsx'
+import { Doctor } from './doctor.tsx'
 import { Peers } from './peers.tsx'
 import { Settings } from './settings.tsx'
+import { Stop } from './stop.tsx'
 
 export const ThisNode = ({ node }: { readonly node: NodeView }): JSX.Element => (
   <>
@@ -15,7 +17,9 @@ export const ThisNode = ({ node }: { readonly node: NodeView }): JSX.Element => 
     <Peers />
     <Backups />
     <Disk />
+    <Doctor node={node} />
     <Settings node={node} />
+    <Stop node={node} />
   </>
 )
 
@@ -25,6 +29,7 @@ export const OtherNode = ({ node }: { readonly node: NodeView }): JSX.Element =>
   return (
     <>
       <About node={node} />
+      <Doctor node={node} />
       <section class="card">
         <p class="sub">{w.elsewhere(node.name)}</p>
         {node.address !== '' && (

@@ -34,10 +34,13 @@ const isExplained = (code: string): code is Explained => Object.hasOwn(explained
 
 const Buttons = ({ board, failure, reload }: BlockProps): JSX.Element | null => {
   const w = words().rollout
-  const nodes = failure.nodes.map(node => node.id)
-  const short = nodes.map(shortId).join(' ')
+  const named = failure.nodes.map(node => node.id)
+  const short = named.map(shortId).join(' ')
+  // Where not all are named here, the node knows whom the cause means.
+  const { code, platform, outcome } = failure
+  const meant = failure.count > named.length ? { cause: { code, platform, outcome } } : { nodes: named }
   const control = (action: 'retry' | 'skip') => async (): Promise<void> => {
-    await post(`rollouts/${board.id}/${action}`, { nodes })
+    await post(`rollouts/${board.id}/${action}`, meant)
     reload()
   }
   if (['completed', 'aborted', 'expired'].includes(board.state)) return null
@@ -50,7 +53,7 @@ const Buttons = ({ board, failure, reload }: BlockProps): JSX.Element | null => 
           label={w.verbs.skip}
           run={control('skip')}
           done={w.done.skip}
-          ask={{ title: w.askSkip(nodes.length), text: <p>{w.askSkipText}</p>, commands: lines.slice(1) }}
+          ask={{ title: w.askSkip(failure.count), text: <p>{w.askSkipText}</p>, commands: lines.slice(1) }}
         />
       </div>
       <Commands lines={lines} />

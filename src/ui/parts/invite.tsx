@@ -2,7 +2,7 @@
 import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
 import { post, type Refusal } from '../api/http.ts'
-import type { NodePage, Summary } from '../api/types.ts'
+import type { Summary } from '../api/types.ts'
 import { useQuery } from '../live/query.ts'
 import { words } from '../words/index.ts'
 import { asRefusal, Forbidden, may } from './action.tsx'
@@ -10,12 +10,13 @@ import { Command, Commands, Problem } from './basics.tsx'
 import { moment } from './say.ts'
 
 interface Made {
+  readonly id: string
   readonly token: string
   readonly expiresAt: string
-  /** Who was there when the token was made, and how many. */
-  readonly before: ReadonlySet<string>
-  readonly total: number
 }
+
+/** Names that are said; of many it is said how many. */
+const maxNames = 12
 
 const spans = [
   [30 * 60_000, '30m'],
@@ -30,12 +31,10 @@ const spanText = (ms: number): string => {
 }
 
 const Token = ({ made }: { readonly made: Made }): JSX.Element => {
-  const { value } = useQuery<NodePage>('nodes?limit=500', ['nodes'])
+  const { value } = useQuery<{ readonly nodes: readonly { readonly name: string }[] }>(`invites/${made.id}`, ['nodes'])
   const w = words()
-  const arrived = (value.value?.nodes ?? []).filter(node => !made.before.has(node.id)).map(node => node.name)
-  // In a great fleet the new one may stand on another page.
-  const more = (value.value?.counts['total'] ?? 0) - made.total
-  const names = arrived.length > 0 || more <= 0 ? arrived : [w.nodes(more)]
+  const arrived = (value.value?.nodes ?? []).map(node => node.name)
+  const names = arrived.length > maxNames ? [...arrived.slice(0, maxNames), w.rollout.and(arrived.length - maxNames)] : arrived
   return (
     <div class="stack">
       <h3>{w.people.run}</h3>
@@ -52,16 +51,13 @@ export const Invite = ({ summary }: { readonly summary: Summary }): JSX.Element 
   const wish = useSignal({ expires: '30m', uses: '1', canInvite: false, console: false })
   const made = useSignal<Made | null>(null)
   const refusal = useSignal<Refusal | null>(null)
-  const { value } = useQuery<NodePage>('nodes?limit=500', ['nodes'])
   const p = words().people
   const { expires, uses, canInvite, console } = wish.value
   const make = (): void => {
     refusal.value = null
     const expiresMs = spans.find(([, text]) => text === expires)?.[0]
-    const before = new Set((value.value?.nodes ?? []).map(node => node.id))
-    const total = value.value?.counts['total'] ?? 0
     post<Made>('invites', { uses: Number(uses), expiresMs, canInvite, console }).then(
-      answer => (made.value = { ...answer, before, total }),
+      answer => (made.value = answer),
       (error: unknown) => (refusal.value = asRefusal(error)),
     )
   }

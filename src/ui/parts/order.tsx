@@ -1,6 +1,6 @@
 /** An order before it is signed: the plan that the node has made, wave by wave with names, and what will be the same on the command line. */
 import { useSignal } from '@preact/signals'
-import type { JSX } from 'preact'
+import type { ComponentChildren, JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
 import { post, type Refusal } from '../api/http.ts'
 import { go } from '../route.ts'
@@ -41,10 +41,12 @@ const Plan = ({ draft }: { readonly draft: Draft }): JSX.Element => {
 export interface OrderProps {
   readonly wish: Wish
   readonly command: string
+  /** What is still chosen; another wish is drafted anew. */
+  readonly head?: ComponentChildren
   readonly onClose: () => void
 }
 
-export const OrderDialog = ({ wish, command, onClose }: OrderProps): JSX.Element => {
+export const OrderDialog = ({ wish, command, head, onClose }: OrderProps): JSX.Element => {
   const w = words()
   const draft = useSignal<Draft | null>(null)
   const refusal = useSignal<Refusal | null>(null)
@@ -54,11 +56,16 @@ export const OrderDialog = ({ wish, command, onClose }: OrderProps): JSX.Element
   const meant = data.value === null ? wish : { ...wish, data: data.value }
   useEffect(() => {
     refusal.value = null
+    draft.value = null
+    let isWanted = true
     post<Draft>('rollouts/draft', meant).then(
-      made => (draft.value = made),
-      (error: unknown) => (refusal.value = asRefusal(error)),
+      made => isWanted && (draft.value = made),
+      (error: unknown) => isWanted && (refusal.value = asRefusal(error)),
     )
-  }, [data.value])
+    return () => {
+      isWanted = false
+    }
+  }, [JSON.stringify(meant)])
   // The digest of the plan that was shown goes along: the node signs that one or none.
   const order = async (): Promise<void> => {
     isBusy.value = true
@@ -76,6 +83,7 @@ export const OrderDialog = ({ wish, command, onClose }: OrderProps): JSX.Element
   const isDry = wish['dryRun'] === true
   return (
     <Dialog title={made === null ? w.order.title : w.order.of(release)} onClose={onClose}>
+      {head}
       {made === null && refusal.value === null && <Loading />}
       {made !== null && <Plan draft={made} />}
       {made !== null && <p class="sub">{isDry ? w.order.dry : w.order.promise}</p>}

@@ -1,8 +1,11 @@
 /** Who did what, when, from where: what this node was asked, and what operators signed anywhere. */
 import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
+import { get } from '../api/http.ts'
 import { useQuery } from '../live/query.ts'
+import { Action } from '../parts/action.tsx'
 import { Badge, Commands, Loading, Problem } from '../parts/basics.tsx'
+import { saveJson } from '../parts/save.ts'
 import { moment, shortId } from '../parts/say.ts'
 import { TableHead } from '../parts/table-head.tsx'
 import { words } from '../words/index.ts'
@@ -44,12 +47,33 @@ const Row = ({ entry }: { readonly entry: Entry }): JSX.Element => {
   )
 }
 
-const save = (entries: readonly Entry[]): void => {
-  const link = document.createElement('a')
-  link.href = URL.createObjectURL(new Blob([JSON.stringify(entries, null, 2)], { type: 'application/json' }))
-  link.download = 'shoal-audit.json'
-  link.click()
-  URL.revokeObjectURL(link.href)
+const save = (entries: readonly Entry[]): void => saveJson('shoal-audit.json', JSON.stringify(entries, null, 2))
+
+interface Verdict {
+  readonly rows: number
+  readonly brokenAt: number | null
+}
+
+/** Each row carries the hash of the one before: who edits one is seen. */
+const Verify = (): JSX.Element => {
+  const verdict = useSignal<Verdict | null>(null)
+  const w = words().log
+  const { value } = verdict
+  const verify = async (): Promise<void> => {
+    verdict.value = await get<Verdict>('audit/verify')
+  }
+  return (
+    <>
+      <Action label={w.verify} role="viewer" run={verify} />
+      {value !== null && (
+        <p role="status">
+          <Badge mark={value.brokenAt === null ? 'ok' : 'failed'}>
+            {value.brokenAt === null ? w.whole(value.rows) : w.broken(value.brokenAt)}
+          </Badge>
+        </p>
+      )}
+    </>
+  )
 }
 
 const Table = ({ entries }: { readonly entries: readonly Entry[] }): JSX.Element => {
@@ -84,6 +108,7 @@ export const Log = (): JSX.Element => {
         <button type="button" disabled={page === null} onClick={() => save(page?.audit ?? [])}>
           {w.log.export}
         </button>
+        <Verify />
       </div>
       {refusal.value !== null && <Problem code={refusal.value.code} message={refusal.value.message} />}
       {page === null && refusal.value === null && <Loading />}
@@ -96,7 +121,7 @@ export const Log = (): JSX.Element => {
           </button>
         </p>
       )}
-      <Commands lines={['shoal audit']} />
+      <Commands lines={['shoal audit', 'shoal audit --verify']} />
     </>
   )
 }

@@ -9,6 +9,7 @@ import { Action, asRefusal, Forbidden, may } from '../parts/action.tsx'
 import { Command, Commands, Loading, Problem } from '../parts/basics.tsx'
 import { Invite } from '../parts/invite.tsx'
 import { TableHead } from '../parts/table-head.tsx'
+import { KeyVerbs, Kit } from '../more/keys.tsx'
 import { Tokens } from '../more/tokens.tsx'
 import { words } from '../words/index.ts'
 
@@ -38,15 +39,19 @@ const Row = ({ person, reload }: { readonly person: Person; readonly reload: () 
         <code>{person.keyid.slice(0, 16)}</code>
       </td>
       <td class="end">
-        {may('admin') && person.name !== session.value?.name && (
-          <Action
-            label={p.remove}
-            role="admin"
-            kind="danger"
-            run={remove}
-            ask={{ title: p.askRemove(person.name), text: <p>{p.askRemoveText}</p>, commands: [`shoal operators remove ${person.name}`] }}
-          />
-        )}
+        <div class="verbs">
+          <KeyVerbs name={person.name} reload={reload} />
+          {may('admin') && person.name !== session.value?.name && (
+            <Action
+              label={p.remove}
+              name={p.removeOf(person.name)}
+              role="admin"
+              kind="danger"
+              run={remove}
+              ask={{ title: p.askRemove(person.name), text: <p>{p.askRemoveText}</p>, commands: [`shoal operators remove ${person.name}`] }}
+            />
+          )}
+        </div>
       </td>
     </tr>
   )
@@ -119,7 +124,7 @@ const Operators = (): JSX.Element => {
           <TableHead columns={[c.name, c.role, c.key]} actions={c.next} />
           <tbody>
             {value.value.operators.map(person => (
-              <Row key={person.keyid} person={person} reload={reload} />
+              <Row key={person.name} person={person} reload={reload} />
             ))}
           </tbody>
         </table>
@@ -169,6 +174,7 @@ export const People = (): JSX.Element => {
       <h1>{words().screens.people}</h1>
       <Invite summary={value.value} />
       <Operators />
+      <Kit />
       <Tokens />
       <Phone />
     </>

@@ -7,7 +7,7 @@ import { useQuery } from '../live/query.ts'
 import { Forbidden, may } from '../parts/action.tsx'
 import { Commands, Loading, Problem } from '../parts/basics.tsx'
 import { OrderDialog } from '../parts/order.tsx'
-import { idOf, releaseName } from '../parts/say.ts'
+import { releaseName } from '../parts/say.ts'
 import { commandOf, type Form, plainForm, wishOf } from '../parts/wish.ts'
 import { linkTo } from '../route.ts'
 import { words } from '../words/index.ts'
@@ -137,18 +137,18 @@ const RollOut = ({ release }: { readonly release: string }): JSX.Element => {
 }
 
 export const Release = ({ id }: { readonly id: string }): JSX.Element => {
-  const { value } = useQuery<{ readonly releases: readonly ReleaseView[] }>('releases?limit=500', ['releases'])
+  const { value, refusal } = useQuery<ReleaseView>(`releases/${encodeURIComponent(id)}`, ['releases'])
   const w = words().releases
-  if (value.value === null) return <Loading />
-  const release = value.value.releases.find(each => idOf(each) === id)
+  const release = value.value
+  if (release === null && refusal.value === null) return <Loading />
   return (
     <>
       <p>
         <a href={linkTo('releases')}>{w.back}</a>
       </p>
       <h1>{releaseName(id)}</h1>
-      {release === undefined && <Problem code="UNKNOWN_RELEASE" message={id} />}
-      {release !== undefined && (
+      {refusal.value !== null && <Problem code={refusal.value.code} message={refusal.value.message} />}
+      {release !== null && (
         <>
           {release.notes !== '' && <p class="notes">{release.notes}</p>}
           <RollOut release={id} />

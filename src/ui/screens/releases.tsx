@@ -54,18 +54,28 @@ const Table = ({ releases }: { readonly releases: readonly ReleaseView[] }): JSX
 }
 
 export const Releases = (): JSX.Element => {
-  const { value } = useQuery<Answer>('releases?limit=500', ['releases'])
+  const q = useSignal('')
   const shown = useSignal(30)
+  const query = new URLSearchParams({ limit: String(shown.value), newest: '1', ...(q.value === '' ? {} : { q: q.value }) })
+  const { value } = useQuery<Answer>(`releases?${query.toString()}`, ['releases'])
   const w = words()
   if (value.value === null) return <Loading />
-  const newestFirst = value.value.releases.toReversed()
+  const { releases, next } = value.value
+  const isEmpty = releases.length === 0
   return (
     <>
       <h1>{w.screens.releases}</h1>
       {may('operator') ? <Upload /> : <Forbidden role="operator" />}
-      {newestFirst.length === 0 && <Empty title={w.releases.none} text={w.releases.noneHow} />}
-      {newestFirst.length > 0 && <Table releases={newestFirst.slice(0, shown.value)} />}
-      {newestFirst.length > shown.value && (
+      {isEmpty && q.value === '' && <Empty title={w.releases.none} text={w.releases.noneHow} />}
+      {(!isEmpty || q.value !== '') && (
+        <label class="bare">
+          <span class="visually-hidden">{w.releases.find}</span>
+          <input type="search" placeholder={w.releases.find} value={q.value} onInput={event => (q.value = event.currentTarget.value)} />
+        </label>
+      )}
+      {isEmpty && q.value !== '' && <p class="hint">{w.releases.noneFound}</p>}
+      {!isEmpty && <Table releases={releases} />}
+      {next !== null && (
         <p class="more">
           <button type="button" onClick={() => (shown.value += 100)}>
             {w.showMore}

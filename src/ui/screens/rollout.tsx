@@ -10,7 +10,7 @@ import { Icon } from '../parts/icon.tsx'
 import { rolloutSentence } from '../parts/rollout-words.ts'
 import { duration, moment, releaseName, shortId, size } from '../parts/say.ts'
 import { markOfState } from '../parts/strip.tsx'
-import { Rollback } from '../parts/rollback.tsx'
+import { WayBack } from '../parts/rollback.tsx'
 import { Waves } from '../parts/waves.tsx'
 import { linkTo } from '../route.ts'
 import { words } from '../words/index.ts'
@@ -65,7 +65,7 @@ const Verbs = ({ board, reload }: { readonly board: Board; readonly reload: () =
           ask={{ title: w.askAbort, text: <p>{w.askAbortText}</p>, commands: [line('abort')] }}
         />
       )}
-      {board.kind === 'app' && !board.dryRun && <Rollback />}
+      {board.kind === 'app' && !board.dryRun && <WayBack board={board} isOver={isOver(board)} reload={reload} />}
       <Forbidden role="operator" />
       <Commands lines={[`shoal rollout watch ${id}`, ...(isOver(board) ? [] : [line(flip), line('abort')])]} />
     </div>

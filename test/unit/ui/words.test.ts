@@ -4,11 +4,14 @@ import type { Board, NodeMark, Summary } from '../../../src/ui/api/types.ts'
 import { markInRollout, markOf } from '../../../src/ui/parts/marks.ts'
 import { gateSentence, rolloutSentence } from '../../../src/ui/parts/rollout-words.ts'
 import { duration, releaseName, size } from '../../../src/ui/parts/say.ts'
+import { plainPrune, pruneBody, pruneCommand } from '../../../src/ui/more/prune-wish.ts'
 import { commandOf, plainForm, wishOf } from '../../../src/ui/parts/wish.ts'
 import { sentenceOf } from '../../../src/ui/screens/sentence.ts'
 import { explained } from '../../../src/ui/words/causes.ts'
 import { de } from '../../../src/ui/words/de.ts'
 import { en } from '../../../src/ui/words/en.ts'
+import { moreDe } from '../../../src/ui/words/more-de.ts'
+import { moreEn } from '../../../src/ui/words/more-en.ts'
 
 const node = (more: Partial<NodeMark> = {}): NodeMark => ({
   id: 'a',
@@ -154,6 +157,15 @@ await t.test('the form says the same to the node and to the command line', t => 
   t.end()
 })
 
+await t.test('what else may go is said the same to the node and to the command line', t => {
+  t.strictSame(pruneBody(plainPrune), { all: false, logs: false })
+  t.equal(pruneCommand(plainPrune, false), 'shoal prune')
+  const wish = { all: true, logs: true, backupDays: '90' }
+  t.strictSame(pruneBody(wish), { all: true, logs: true, backupsOlderMs: 90 * 86_400_000 })
+  t.equal(pruneCommand(wish, true), 'shoal prune --all --logs --backups-older 90d --dry-run')
+  t.end()
+})
+
 await t.test('numbers and times as people write them', t => {
   t.equal(duration(65_000, 'en'), '1 minute')
   t.equal(duration(3 * 86_400_000, 'de'), '3 Tage')
@@ -169,8 +181,8 @@ await t.test('no text is empty in any language, and none is left in English', t 
     Object.entries(of).flatMap(([key, value]: [string, unknown]): [string, string][] =>
       typeof value === 'string' ? [[path + key, value]] : typeof value === 'object' && value !== null ? texts(value, `${path}${key}.`) : [],
     )
-  const german = new Map(texts({ ...de, causes: explained.de }))
-  const english = texts({ ...en, causes: explained.en })
+  const german = new Map(texts({ ...de, causes: explained.de, more: moreDe }))
+  const english = texts({ ...en, causes: explained.en, more: moreEn })
   const missing = english.filter(([key, text]) => text === '' || (german.get(key) ?? '') === '')
   const same = english.filter(([key, text]) => text.length > 25 && !text.includes('Europe/') && german.get(key) === text)
   t.ok(english.length > 200)
