@@ -4,7 +4,7 @@
  */
 import { setTimeout as wait } from 'node:timers/promises'
 import { ShoalError } from '../model/index.ts'
-import { parseRollout, type RolloutAnswer } from './answers.ts'
+import { type NodeAnswer, parseRollout, type RolloutAnswer } from './answers.ts'
 import type { Context } from './context.ts'
 import { columnsOf } from './io.ts'
 import { LiveBlock } from './live-block.ts'
@@ -32,8 +32,13 @@ export interface Watched {
 /** Codes that mean: not now. */
 export const passing: ReadonlySet<string> = new Set(['NO_NODE', 'STARTING', 'BUSY', 'UNAUTHENTICATED'])
 
+/** It is about to say how it ends: the supervisor holds the deadline of a switch, so this does not last. */
+const isMidway = ({ outcome, reach, step }: NodeAnswer): boolean =>
+  outcome === null && reach !== 'lost' && (step === 'switching' || step === 'probation')
+
 /**
- * Asks until the rollout has ended: at once for final states, after a while for those that a late success may still leave.
+ * Asks until the rollout has ended: at once for final states; for those that a late success may still leave after a while in which
+ * nobody was in the middle of a switch.
  * @throws ShoalError NO_NODE after a minute without an answer, and whatever else the node refuses
  */
 export async function watch(deps: WatchDeps): Promise<Watched> {
@@ -49,7 +54,7 @@ export async function watch(deps: WatchDeps): Promise<Watched> {
       if (isLost) deps.say('the node answers again')
       isLost = false
       lastAnswerMs = now
-      if (rollout.state !== since.state) since = { state: rollout.state, ms: now }
+      if (rollout.state !== since.state || rollout.nodes.some(isMidway)) since = { state: rollout.state, ms: now }
       deps.show(rollout, now)
       if (endStates.has(rollout.state) || (stuckStates.has(rollout.state) && now - since.ms >= settledMs)) return { rollout, document }
     } catch (error) {

@@ -12,7 +12,8 @@ import { findKey, personOf, sign, signingOptions, yesOption } from '../signing.t
 import type { Args, CommandSpec, Outcome } from '../spec.ts'
 
 const runs = (app: NodeAnswer['app']): string => (app === null ? '-' : oneLine(`${app.name}@${app.version}`))
-const seen = (node: NodeAnswer): string => (node.reach === 'lost' ? `lost ${ago(node.ageMs)}` : node.reach)
+const seen = (node: NodeAnswer): string =>
+  node.reach !== 'lost' ? node.reach : node.ageMs === 0 ? 'not seen yet' : `lost ${ago(node.ageMs)}`
 
 function row(node: NodeAnswer): readonly string[] {
   const health = node.health === 'ok' ? '' : node.health

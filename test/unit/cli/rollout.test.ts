@@ -228,6 +228,15 @@ void t.test('a watch ends at once when it is decided, and waits where a late suc
   }
 })
 
+void t.test('a standstill is no verdict while a node is in the middle of its switch', async t => {
+  const stalled = (row: object): object => ({ ...doc('stalled'), nodes: [nodeRow(0, row)] })
+  const busy = Array.from({ length: 40 }, () => stalled({ step: 'probation' }))
+  const deps = world([...busy, stalled(confirmed)])
+  t.match((await watch(deps)).rollout.nodes[0], { outcome: 'confirmed' })
+  t.equal(deps.ms(), 39 * 250 + 3000, 'then it stood for 3 s')
+  t.equal((await watch(world([stalled({ step: 'probation', reach: 'lost' })]))).rollout.state, 'stalled', 'who is away is not waited for')
+})
+
 void t.test('a watch asks less often where an answer is slow', async t => {
   for (const [tookMs, waitedMs] of [
     [10, 250],
