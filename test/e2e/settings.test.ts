@@ -1,8 +1,11 @@
+import { X509Certificate } from 'node:crypto'
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { connect } from 'node:tls'
 import t from 'tap'
+import { makeWebCertificate } from '../../src/trust/index.ts'
 import { ask, type Json, refused, tokenOf } from './ask.ts'
-import { type CliResult, makeApp, must, TestFleet, until } from './fleet.ts'
+import { type CliResult, makeApp, must, TestFleet, type TestNode, until } from './fleet.ts'
 
 void t.test('settings and secrets while a release is on trial', { timeout: 280_000 }, async t => {
   const fleet = await new TestFleet(t).found(1)
@@ -66,3 +69,56 @@ void t.test('settings and secrets while a release is on trial', { timeout: 280_0
     await until('4.0.0 runs', async () => (await node.version()) === '4.0.0')
   })
 })
+
+/** The certificate that the node shows to who asks for this name. */
+const shownTo = (node: TestNode, servername: string): Promise<X509Certificate> =>
+  new Promise((done, fail) => {
+    const socket = connect({ host: '127.0.0.1', port: node.port, servername, rejectUnauthorized: false }, () => {
+      done(new X509Certificate(socket.getPeerCertificate().raw))
+      socket.destroy()
+    })
+    socket.on('error', fail)
+  })
+
+void t.test(
+  'people see the certificate that lies in certs/, peers never do; without one it has the node’s names',
+  { timeout: 200_000 },
+  async t => {
+    const fleet = await new TestFleet(t).found(2)
+    const node = fleet.first
+    const certs = (name: string): string => join(node.home, 'certs', name)
+    const made = await shownTo(node, 'box-1')
+    for (const name of ['box-1', 'localhost']) t.equal(made.checkHost(name), name)
+    t.equal(made.checkIP('127.0.0.1'), '127.0.0.1')
+
+    const own = makeWebCertificate(['shop.example'])
+    writeFileSync(certs('web.pem'), own.cert)
+    writeFileSync(certs('web.key'), own.key, { mode: 0o600 })
+    await must(node.cli(['restart', '--json']))
+    t.equal((await shownTo(node, 'shop.example')).fingerprint256, new X509Certificate(own.cert).fingerprint256)
+    const { fleet: id } = (await node.api('fleet')) as unknown as { readonly fleet: string }
+    const pinned = await shownTo(node, `${node.id}.${id}.shoal`)
+    t.equal(
+      pinned.fingerprint256,
+      new X509Certificate(node.file('certs/node.pem')).fingerprint256,
+      'who asks by the pinned name gets the node’s',
+    )
+    await fleet.linked()
+
+    writeFileSync(certs('web.key'), makeWebCertificate(['other.example']).key, { mode: 0o600 })
+    const doctor = await node.cli(['doctor', '--json'])
+    t.equal(doctor.code, 1)
+    t.match(
+      doctor.stdout,
+      /HOME_DAMAGED[^}]*web\.key: is not the key|web\.key: is not the key[^}]*HOME_DAMAGED/,
+      'the doctor sees a key of another',
+    )
+    await must(node.cli(['restart', '--json']))
+    t.equal(
+      (await shownTo(node, 'box-1')).fingerprint256,
+      made.fingerprint256,
+      'it keeps no node from its work: people see the first one again',
+    )
+    await fleet.linked()
+  },
+)
