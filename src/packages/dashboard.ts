@@ -5,10 +5,11 @@
 import { execFile } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { messageOf, ShoalError, systemCodeOf } from '../model/index.ts'
+import { renameDurable } from '../slots/index.ts'
 
 /** ms for the bundler, which takes one second on an idle machine. */
 const buildMs = 120_000
@@ -64,10 +65,10 @@ export async function buildDashboard(programDir: string): Promise<void> {
 /** Two that build at once make the same: the second's stays. */
 async function replace(beside: string, built: string): Promise<void> {
   const old = `${beside}.old`
-  await rename(built, old).catch((error: unknown) => {
+  await renameDurable(built, old).catch((error: unknown) => {
     if (systemCodeOf(error) !== 'ENOENT') throw error
   })
-  await rename(beside, built).catch((error: unknown) => {
+  await renameDurable(beside, built).catch((error: unknown) => {
     if (!existsSync(join(built, stampName))) throw error
   })
   await rm(old, { recursive: true, force: true })

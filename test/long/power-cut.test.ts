@@ -3,7 +3,7 @@
  * is recorded by strace, and for many moments the worst disk that POSIX allows is made (test/long/power-cut) and a node started on it. What was said
  * before the cut is so afterwards; everything else is as before or as after. `SHOAL_SEED` repeats a run, `SHOAL_CUTS` makes more of them.
  */
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
@@ -139,6 +139,32 @@ void t.test('the power goes while a node joins', { timeout: 800_000 }, async t =
     await node.start()
     t.equal(node.id, joined.json().id, name)
     t.equal(JSON.parse(node.file('instance/config.json')).peers[0].id, fleet.first.id, `${name}: the sync peer is there`)
+  })
+})
+
+void t.test('the power goes while a node lets go of its identity', { timeout: 800_000 }, async t => {
+  if (skipped(t)) return
+  const dir = folderOf(t)
+  const old = new TestNode(join(dir, 'root/box'), 'box')
+  mkdirSync(old.home, { recursive: true })
+  const found = ['init', '--name', 'box', '--listen', '127.0.0.1:0', '--operator', 'anna', '--json']
+  const { id } = (await must(old.cli(found))).json()
+  writeFileSync(join(old.home, 'instance/data/keep.txt'), 'kept')
+  const recording = new Recording(join(dir, 'root'), join(dir, 'record'))
+  await recording.run('reset', ['reset-identity', '--yes', '--json', '--home', old.home])
+  await eachCut(t, recording, dir, 6, async (node, said, name) => {
+    const isOld = await node.start().then(
+      () => true,
+      () => false,
+    )
+    t.notOk(isOld && said.has('reset'), `${name}: what was let go of does not come back`)
+    if (isOld) t.equal(node.id, id, `${name}: whole as before`)
+    if (isOld) return
+    if (!said.has('reset')) await node.cli(['reset-identity', '--yes', '--json']) // for what was cut
+    await must(node.cli(found))
+    await node.start()
+    t.not(node.id, id, `${name}: somebody new`)
+    t.equal(node.file('instance/data/keep.txt'), 'kept', `${name}: with the old data`)
   })
 })
 
