@@ -16,6 +16,8 @@ Every command with every option, written from the program's own table (\`npm run
 
 \`shoal <command> [--home DIR] [--server URL] [--json]\`
 
+\`shoal\` alone shows the node at home, its fleet, the newest rollout, and what to do next; in a folder that is no node, the two commands to choose from (exit 2). A failure is three lines on standard error: what and its code, where, what to do.
+
 | everywhere | means |
 |---|---|
 | \`--home <dir>\` | the node's home; else \`SHOAL_HOME\`, else the current folder |
