@@ -108,6 +108,11 @@ export class Registers {
     return () => this.#watchers.delete(tell)
   }
 
+  /** Who watched before is gone. */
+  leaveWatchers(): void {
+    this.#watchers.clear()
+  }
+
   /** The highest (epoch, version) held of a writer: what a writer that lost its memory must go above. */
   highestOf(owner: string): { readonly epoch: number; readonly version: number } | null {
     let highest: Entry | null = null

@@ -19,23 +19,29 @@ export interface OpenedStore {
   readonly isLost: boolean
 }
 
+/** `isChecked`: this worker has just read all of it, and checked it then. */
+export interface Opening {
+  readonly mayBeCopy: boolean
+  readonly isChecked: boolean
+}
+
 /** Set from the moment that an empty node.db is made for a node of a fleet until its peers have told it everything. */
 const lostKey = 'lost'
 
 /** @throws ShoalError DISK_FULL, DB_LOCKED, if no copy is wanted or none can be made */
-export function openStore(file: string, fleet: FleetId, mayBeCopy: boolean, log: Log): OpenedStore {
+export function openStore(file: string, fleet: FleetId, how: Opening, log: Log): OpenedStore {
   try {
-    return openOrCopy(file, fleet, mayBeCopy, log)
+    return openOrCopy(file, fleet, how, log)
   } catch (error) {
     if (codeOf(error) !== 'DB_DAMAGED') throw error
     log('alarm', { alarm: 'node.db is damaged and put aside', aside: putAside(file), message: messageOf(error) })
-    return openOrCopy(file, fleet, mayBeCopy, log)
+    return openOrCopy(file, fleet, { ...how, isChecked: false }, log)
   }
 }
 
-function openOrCopy(file: string, fleet: FleetId, mayBeCopy: boolean, log: Log): OpenedStore {
+function openOrCopy(file: string, fleet: FleetId, { mayBeCopy, isChecked }: Opening, log: Log): OpenedStore {
   try {
-    return ready(new NodeStore(file), fleet)
+    return ready(new NodeStore(file), fleet, isChecked)
   } catch (error) {
     if (!mayBeCopy || !['DISK_FULL', 'DB_LOCKED'].includes(codeOf(error))) throw error
     log('alarm', {
@@ -43,14 +49,14 @@ function openOrCopy(file: string, fleet: FleetId, mayBeCopy: boolean, log: Log):
       code: codeOf(error),
       message: messageOf(error),
     })
-    return ready(NodeStore.copyOf(file), fleet)
+    return ready(NodeStore.copyOf(file), fleet, isChecked)
   }
 }
 
-function ready(store: NodeStore, fleet: FleetId): OpenedStore {
+function ready(store: NodeStore, fleet: FleetId, isChecked: boolean): OpenedStore {
   try {
-    store.check()
-    const isLost = !hasRoots(store, fleet) || store.remembered(lostKey) === 'true'
+    if (!isChecked) store.check()
+    const isLost = (!isChecked && !hasRoots(store, fleet)) || store.remembered(lostKey) === 'true'
     if (isLost) store.remember(lostKey, 'true')
     return { store, isLost, epoch: isLost ? 0 : store.raiseEpoch() }
   } catch (error) {

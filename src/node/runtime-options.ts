@@ -1,5 +1,6 @@
 /** What a worker gives to the node that it becomes. */
 import type { Code, Digest, Running, SwitchTarget } from '../model/index.ts'
+import type { Replica } from '../rollout/index.ts'
 import type { LoadedApp } from './app-runner.ts'
 import type { Home, Settings } from './home.ts'
 import type { Log } from './log.ts'
@@ -7,6 +8,8 @@ import type { Log } from './log.ts'
 export interface RuntimeOptions {
   readonly home: Home
   readonly settings: Settings
+  /** Read before. */
+  readonly replica: Replica | null
   readonly app: LoadedApp | null
   /** The app stays out: it crashed too often, it is not known, or its slot is damaged. */
   readonly isSafe: boolean

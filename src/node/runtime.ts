@@ -89,7 +89,7 @@ export class NodeRuntime {
     const { paths } = o.home
     const reserveBytes = reserveBytesOf(o.settings.config)
     const packages = await PackageStore.open({ dir: paths.packages, inbox: paths.inbox, reserveBytes })
-    const opened = openStore(paths.db, o.home.fleet, o.trial === null, o.log)
+    const opened = openStore(paths.db, o.home.fleet, { mayBeCopy: o.trial === null, isChecked: o.replica !== null }, o.log)
     const runtime = new NodeRuntime(o, opened, packages)
     try {
       await runtime.#startApp()
@@ -107,7 +107,10 @@ export class NodeRuntime {
     this.#unsaved = new Unsaved(store, o.log)
     this.sign = factSigner(o.home.key.key)
     const facts = lenient(store, o.log)
-    this.replica = new Replica({ self: o.home.key.id, epoch, sign: this.sign, store: facts, now: () => performance.now() }, o.home.fleet)
+    const now = (): number => performance.now()
+    const isCaughtUp = !isLost && o.replica?.catchUp(store, facts, epoch) === true
+    const read = isCaughtUp ? o.replica : null
+    this.replica = read ?? new Replica({ self: o.home.key.id, epoch, sign: this.sign, store: facts, now }, o.home.fleet)
     this.#recall = new Recall({ isLost, store, replica: this.replica, peers: o.settings.config.peers.map(p => p.id), log: o.log })
     this.#clones = new Clones({ self: o.home.key.id, now: () => performance.now(), changed: () => this.status.say(), log: o.log })
     this.events = new EventLog(epoch * 1_000_000)
@@ -201,6 +204,11 @@ export class NodeRuntime {
 
   get app(): RunningApp | null {
     return this.#app
+  }
+
+  /** For the worker's next time as the node: what is on disk too; null: this one knew less. */
+  get knows(): Replica | null {
+    return this.store.isCopy || this.#recall.isLost || this.#unsaved.count > 0 ? null : this.replica
   }
 
   get life(): LifeState {

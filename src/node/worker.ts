@@ -18,13 +18,14 @@ import {
   shortId,
   type ToWorker,
 } from '../model/index.ts'
-import { type ProbationChecks, stand } from '../rollout/index.ts'
+import { type ProbationChecks, type Replica, stand } from '../rollout/index.ts'
 import { readSlotManifest, slotDir, sweepUnfinished, writeDurable } from '../slots/index.ts'
 import { serverNameOf } from '../trust/index.ts'
 import { createWeb, Listener, privatePath, type Web } from '../web/index.ts'
 import { type LoadedApp, loadApp } from './app-runner.ts'
 import { advertised, type Home, protectedDigest, readConfig, readHome, Settings, webHosts } from './home.ts'
 import type { Log } from './log.ts'
+import { prereadReplica } from './preread.ts'
 import { NodeRuntime } from './runtime.ts'
 import { Rehearsal } from './self-proof.ts'
 import { webServices } from './services.ts'
@@ -57,6 +58,8 @@ export class Worker {
   #init: Init | null = null
   #home: Home | null = null
   #app: LoadedApp | null = null
+  /** What the node knows, as far as this worker has read it already. */
+  #replica: Replica | null = null
   /** The app's slot is damaged and could not be mended from what is here. */
   #isAppDamaged = false
   #shoal: Running | null = null
@@ -129,6 +132,7 @@ export class Worker {
       this.#isAppDamaged = !isWhole
       if (isWhole) this.#app = await loadApp(home, init.app)
     }
+    this.#replica = prereadReplica(this.#home, this.#o.log)
     this.#listener = this.#makeListener(this.#home, init)
     await this.#listener.selfTest()
     this.#o.send({ t: 'ready' })
@@ -156,6 +160,7 @@ export class Worker {
     const runtime = await NodeRuntime.open({
       home,
       settings,
+      replica: this.#replica,
       app: this.#app,
       isSafe: init.safe || this.#isAppDamaged,
       slots: { app: init.app, shoal: init.shoal, builtIn: init.builtIn },
@@ -170,6 +175,7 @@ export class Worker {
       giveUp: (code, message) => this.#o.send({ t: 'condemn', code, message: message.slice(0, 1000) }),
     })
     this.#runtime = runtime
+    this.#replica = null
     await this.#newToken(home)
     this.#web = createWeb(
       webServices(home, settings, this.#localToken, runtime, this.#lifecycle(), end => this.#onStreamsEnd(end), this.#o.log),
@@ -205,6 +211,7 @@ export class Worker {
     runtime?.quiet()
     await Promise.all([listener.park(limitMs, forward), runtime?.app?.drain(AbortSignal.timeout(drainMs))])
     await runtime?.close()
+    this.#replica = runtime?.knows ?? null
     this.#runtime = null
     this.#o.send({ t: 'parked' })
   }

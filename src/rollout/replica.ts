@@ -20,6 +20,12 @@ export interface FactStore {
   remember(key: string, value: string): void
 }
 
+/** What is on disk now, to see what another wrote since a replica was read. */
+export interface WrittenFacts {
+  signatures(): Iterable<readonly [kind: string, owner: string, name: string, sig: string]>
+  fact(named: Pick<Fact, 'kind' | 'owner' | 'name'>): Fact | undefined
+}
+
 export interface ReplicaOptions {
   readonly self: NodeId
   readonly epoch: number
@@ -45,13 +51,15 @@ export class Replica {
   readonly #options: ReplicaOptions
   readonly holds: Holds
   readonly #ages = new Map<string, { readonly before: number; readonly since: number }>()
-  readonly #rootAges: RootAges
+  #store: FactStore
+  #rootAges: RootAges
   readonly #past = new Set<string>()
   #epoch: number
 
   constructor(options: ReplicaOptions, fleetId: TrustedRoot['fleet']) {
     this.#options = options
     this.#epoch = options.epoch
+    this.#store = options.store
     const stored = options.store.facts().toSorted(inOrder)
     const roots = stored.filter(f => f.kind === 'root').map(f => f.body)
     const texts = storedChain(roots, fleetId)
@@ -92,6 +100,32 @@ export class Replica {
     this.#epoch = Math.max(this.#epoch, epoch)
   }
 
+  /**
+   * It was read while another worker was the node, or by this one before it parked: now it is the node's, with what was written meanwhile.
+   * @returns false, and it is good for nothing any more: facts have gone, or there is another root
+   */
+  catchUp(written: WrittenFacts, store: FactStore, epoch: number): boolean {
+    this.registers.leaveWatchers()
+    let count = 0
+    const changed: Fact[] = []
+    for (const [kind, owner, name, sig] of written.signatures()) {
+      count++
+      if (this.registers.get(factKey({ kind, owner, name }))?.sig === sig) continue
+      const fact = written.fact({ kind, owner, name })
+      if (fact === undefined || kind === 'root') return false
+      changed.push(fact)
+    }
+    this.#store = store
+    this.#epoch = epoch
+    this.#ages.clear()
+    for (const fact of changed.toSorted(inOrder)) this.#load(fact)
+    if (this.registers.size !== count) return false
+    for (const digest of this.book.missingPlans()) this.#loadPlan(digest)
+    this.forgetOldEvidence()
+    this.#rootAges = new RootAges(this.fleet, store, this.#options.now)
+    return true
+  }
+
   /** Takes in what the mesh accepted or this node published. */
   take(facts: readonly Fact[]): void {
     for (const fact of facts) {
@@ -125,7 +159,7 @@ export class Replica {
       })
     }
     const gone = new Set(open)
-    this.#options.store.forgetFacts(open)
+    this.#store.forgetFacts(open)
     registers.forget(fact => gone.has(fact))
     for (const id of this.#past) book.forget(parseOrderId(id))
     for (const digest of book.missingPlans()) this.#loadPlan(digest)
@@ -140,7 +174,7 @@ export class Replica {
       this.book.forget(id)
     }
     const gone = this.registers.forget(fact => this.#isForgotten(fact))
-    this.#options.store.forgetFacts(gone)
+    this.#store.forgetFacts(gone)
   }
 
   #isForgotten(fact: Fact): boolean {
@@ -160,7 +194,7 @@ export class Replica {
   ageOf(id: string): number {
     let age = this.#ages.get(id)
     if (age === undefined) {
-      age = { before: Number(this.#options.store.remembered(`age ${id}`) ?? 0), since: this.#options.now() }
+      age = { before: Number(this.#store.remembered(`age ${id}`) ?? 0), since: this.#options.now() }
       this.#ages.set(id, age)
     }
     return age.before + this.#options.now() - age.since
@@ -168,7 +202,7 @@ export class Replica {
 
   /** Writes the ages down, for the next start. */
   keepAges(): void {
-    for (const id of this.#ages.keys()) this.#options.store.remember(`age ${id}`, String(Math.round(this.ageOf(id))))
+    for (const id of this.#ages.keys()) this.#store.remember(`age ${id}`, String(Math.round(this.ageOf(id))))
     this.#rootAges.keep()
   }
 
@@ -181,7 +215,7 @@ export class Replica {
   addPlan(digest: Digest, text: string): Plan {
     const plan = parsePlan(parseJson(text, `plan ${digest}`))
     this.book.addPlan(digest, plan)
-    this.#options.store.saveDocument(digest, text)
+    this.#store.saveDocument(digest, text)
     return plan
   }
 
@@ -197,7 +231,7 @@ export class Replica {
   }
 
   #loadPlan(digest: Digest | undefined): void {
-    const text = digest === undefined ? undefined : this.#options.store.document(digest)
+    const text = digest === undefined ? undefined : this.#store.document(digest)
     if (digest !== undefined && text !== undefined) this.book.addPlan(digest, parsePlan(parseJson(text, `plan ${digest}`)))
   }
 }

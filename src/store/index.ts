@@ -1,4 +1,5 @@
 export * from './audit-store.ts'
+export * from './fact-reader.ts'
 export * from './integrity.ts'
 export { copyDatabase } from './database-copy.ts'
 export * from './node-store.ts'

@@ -7,6 +7,7 @@ import { type Digest, type Fact, parseDigest, ShoalError } from '../model/index.
 import { auditSchema, AuditStore } from './audit-store.ts'
 import { bytesOf } from './copy.ts'
 import { translated } from './errors.ts'
+import { FactReader } from './fact-reader.ts'
 import { peopleSchema, PeopleStore } from './people-store.ts'
 
 const schema = `
@@ -56,7 +57,7 @@ const upsertFact = `insert into fact values (@kind, @owner, @name, @epoch, @vers
   on conflict do update set epoch = excluded.epoch, version = excluded.version, body = excluded.body, sig = excluded.sig
   where (excluded.epoch, excluded.version) >= (fact.epoch, fact.version)`
 
-export class NodeStore {
+export class NodeStore extends FactReader {
   /** What is written is forgotten: the disk does not take it. */
   readonly isCopy: boolean
   /** Sessions of people at this node. */
@@ -69,8 +70,10 @@ export class NodeStore {
    * @throws ShoalError DISK_FULL, DB_LOCKED, DB_DAMAGED
    */
   constructor(file: string | Buffer) {
+    const db = openDatabase(file)
+    super(db)
     this.isCopy = typeof file !== 'string'
-    this.#db = openDatabase(file)
+    this.#db = db
     try {
       if (!this.isCopy) this.#db.pragma('journal_mode = WAL')
       this.#db.pragma('synchronous = NORMAL')
@@ -108,26 +111,6 @@ export class NodeStore {
     }
   }
 
-  /** Looks at the structure of every page. @throws ShoalError DB_DAMAGED */
-  check(): void {
-    try {
-      const found = this.#db.pragma('quick_check(1)', { simple: true })
-      if (found !== 'ok') throw new ShoalError('DB_DAMAGED', `node.db: ${String(found)}`)
-    } catch (error) {
-      throw translated(error)
-    }
-  }
-
-  factsOf(kind: string): readonly Fact[] {
-    return this.#db
-      .prepare<[string], Fact>('select kind, owner, name, epoch, version, body, sig from fact where kind = ? order by version')
-      .all(kind)
-  }
-
-  facts(): readonly Fact[] {
-    return this.#db.prepare<[], Fact>('select kind, owner, name, epoch, version, body, sig from fact').all()
-  }
-
   /** @param durable fsync before returning: what must not be forgotten once it was said. */
   saveFacts(facts: readonly Fact[], durable = false): void {
     const put = this.#db.prepare(upsertFact)
@@ -143,10 +126,6 @@ export class NodeStore {
     })
   }
 
-  document(digest: Digest): string | undefined {
-    return this.#db.prepare<[string], { text: string }>('select text from document where digest = ?').get(digest)?.text
-  }
-
   documents(): readonly Digest[] {
     return this.#db
       .prepare<[], { digest: string }>('select digest from document')
@@ -158,10 +137,6 @@ export class NodeStore {
     this.#write(true, () => {
       this.#db.prepare('insert or ignore into document values (?, ?)').run(digest, text)
     })
-  }
-
-  remembered(key: string): string | undefined {
-    return this.#db.prepare<[string], { value: string }>('select value from memory where key = ?').get(key)?.value
   }
 
   remember(key: string, value: string): void {
@@ -208,10 +183,6 @@ export class NodeStore {
       this.#db.prepare(upsertFact).run(admission)
       return true
     })
-  }
-
-  close(): void {
-    this.#db.close()
   }
 
   #mustLast(): void {

@@ -40,6 +40,8 @@ export interface AuditLog {
 /** Refusals of strangers that are written per hour: more would push out what matters. */
 const refusalsPerHour = 60
 const hourMs = 3_600_000
+/** Rows made in one go of what was known before: with ten thousand members all of them take most of a second. */
+const slice = 50
 const signedKinds = ['root', 'release', 'order', 'control', 'removal', 'member', 'hold']
 
 const cut = (text: string, max = 200): string => text.slice(0, max)
@@ -52,14 +54,21 @@ export class Audit {
     this.#s = services
   }
 
-  /** From now on, and what is known already. */
+  /** From now on; what is known already follows, bit by bit: it is not what anybody waits for when a node takes over. */
   follow(): void {
     this.#s.events.listen(({ kind, owner, name }) => {
       const fact = signedKinds.includes(kind) ? this.#s.replica.registers.get(factKey({ kind, owner, name })) : undefined
       if (fact !== undefined) this.#append([this.#ofFact(fact)])
     })
     const known = signedKinds.flatMap(kind => this.#s.replica.registers.ofKind(kind))
-    this.#append(known.map(fact => this.#ofFact(fact)))
+    this.#catchUp(known)
+  }
+
+  #catchUp(known: readonly Fact[]): void {
+    setImmediate(() => {
+      if (this.#s.life() === 'draining' || !this.#append(known.slice(0, slice).map(fact => this.#ofFact(fact)))) return
+      if (known.length > slice) this.#catchUp(known.slice(slice))
+    })
   }
 
   /** One request that changes something, or was to. */
@@ -98,12 +107,14 @@ export class Audit {
     return this.#s.wallNow().toISOString()
   }
 
-  /** What cannot be written holds nothing up: to abort a rollout must be possible on a full disk. */
-  #append(entries: readonly AuditEntry[]): void {
+  /** What cannot be written holds nothing up: to abort a rollout must be possible on a full disk. @returns false: it was not written */
+  #append(entries: readonly AuditEntry[]): boolean {
     try {
       this.#s.audit.append(entries)
+      return true
     } catch (error) {
       this.#s.log('audit not written', { rows: entries.length, error: messageOf(error) })
+      return false
     }
   }
 
