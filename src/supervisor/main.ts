@@ -5,7 +5,18 @@
  */
 import { randomBytes } from 'node:crypto'
 import { parseArgs } from 'node:util'
-import { type Code, codeOf, type Config, type Current, messageOf, parseAddress, parseDigest, ShoalError } from '../model/index.ts'
+import {
+  type Code,
+  codeOf,
+  codes,
+  type Config,
+  type Current,
+  isCode,
+  messageOf,
+  parseAddress,
+  parseDigest,
+  ShoalError,
+} from '../model/index.ts'
 import { type HomePaths, homePaths, mendCurrent, readConfigFile, readCurrent } from '../slots/index.ts'
 import { Driver } from './driver.ts'
 import { checkKeyModes } from './key-modes.ts'
@@ -44,11 +55,18 @@ export async function supervise(argv: readonly string[]): Promise<void> {
   try {
     await begin(argv, say, log)
   } catch (error) {
-    say(`${codeOf(error)}: ${messageOf(error)}`)
+    sayFailure(log.file, argv[argv.indexOf('--home') + 1] ?? '.', codeOf(error), messageOf(error))
     log.file?.flushSync()
     if (blockers.includes(codeOf(error))) await tellLoader({ t: 'blocked', code: codeOf(error), message: messageOf(error) })
     process.exit(1)
   }
+}
+
+/** For people as every command says it: what and its code, where, what to do. For the file as one line. */
+function sayFailure(file: LogFile | null, home: string, code: string, message: string): void {
+  const lines = [`error: ${message} (${code})`, `  home ${home}`, ...(isCode(code) ? [`  ${codes[code].todo}`] : [])]
+  process.stderr.write(`${lines.join('\n')}\n`)
+  file?.write(logLine(`${code}: ${message}`, new Date()))
 }
 
 async function begin(argv: readonly string[], say: (line: string) => void, log: { file: LogFile | null }): Promise<void> {
@@ -86,7 +104,7 @@ async function begin(argv: readonly string[], say: (line: string) => void, log: 
       void tellLoader({ t: 'ready' })
     },
     blocked: (code, message) => {
-      say(`${code}: ${message}`)
+      sayFailure(log.file, paths.home, code, message)
       void tellLoader({ t: 'blocked', code, message })
     },
     exit: code => {
