@@ -1,4 +1,4 @@
-/** docs/apps.md: what the page shows of an app is packed, deployed to a real node, and asked. Frameworks are the real ones, with all that they need. */
+/** docs/apps.md and the README: what they show of an app is packed, deployed to a real node, and asked. Frameworks are the real ones, with all that they need. */
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t from 'tap'
@@ -7,9 +7,11 @@ import { must, TestFleet } from './fleet.ts'
 
 const page = readFileSync('docs/apps.md', 'utf8')
 const move = page.slice(page.indexOf('## Move an existing app'), page.indexOf('## What the node gives'))
-const snippets = [...page.matchAll(/^(?:(\w+)[^\n]*:\n)?```js\n(.*?)^```/gms)].map(([, name = 'first', code = '']) => ({ name, code }))
+const readme = /^```js\n(.*?)^```/ms.exec(readFileSync('README.md', 'utf8'))?.[1] ?? ''
+const ofPage = [...page.matchAll(/^(?:(\w+)[^\n]*:\n)?```js\n(.*?)^```/gms)].map(([, name = 'first', code = '']) => ({ name, code }))
 
 const readJson = (file: string): Json => JSON.parse(readFileSync(file, 'utf8'))
+const snippets = [{ name: 'README', code: readme }, ...ofPage]
 
 /** Where a package that is needed in `from` lies; null: in none of the folders above it. */
 function folderOf(name: string, from: string): string | null {
@@ -37,7 +39,7 @@ function install(name: string, app: string): void {
 void t.test('every app that docs/apps.md shows runs as it stands there', { timeout: 280_000 }, async t => {
   t.same(
     snippets.map(s => s.name),
-    ['first', 'Express', 'Fastify', 'Koa', 'Plain'],
+    ['README', 'first', 'Express', 'Fastify', 'Koa', 'Plain'],
   )
   t.match(move, /"shoal": \{ "app": "shoal\.js" \}/, 'the entry has the name that the page gives it')
   const fleet = await new TestFleet(t).found(1)
@@ -53,8 +55,9 @@ void t.test('every app that docs/apps.md shows runs as it stands there', { timeo
     if (dependency !== undefined) install(dependency, app)
     await must(fleet.deploy(node, app))
     const hello = await ask(node, nobody, '/')
-    t.same([hello.status, hello.bytes.toString()], [200, 'hello from box-1'], name)
-    if (name === 'first') continue
+    const says = name === 'README' ? `hello from box-1, version 1.${at}.0` : 'hello from box-1'
+    t.same([hello.status, hello.bytes.toString()], [200, says], name)
+    if (name === 'README' || name === 'first') continue
     const order = { cup: 1, of: 'tea' }
     const taken = await ask(node, nobody, '/orders', { body: order })
     t.same([taken.status, taken.json], [201, order], `${name}: a body goes in, and JSON comes out`)

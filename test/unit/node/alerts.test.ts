@@ -220,6 +220,8 @@ void t.test('config.json names receivers, or is refused', async t => {
     { webhook: 'https://x.example/a' },
     { command: ['mail', 'me'] },
   ])
+  const [shown] = /"alerts": \[.*\]/.exec(readFileSync('docs/operate.md', 'utf8')) ?? []
+  t.match(parse(JSON.parse(`{${shown}}`).alerts), [{ webhook: /^https:/ }, { command: [/./, /./] }], 'as docs/operate.md shows it')
   for (const bad of [
     [{}],
     [{ webhook: 'ftp://x' }],
