@@ -42,7 +42,7 @@ export const DiskTotals = ({ look }: { readonly look: DiskLook }): JSX.Element =
               <th scope="row">{w.kinds[total.kind] ?? total.kind}</th>
               <td data-label={c.count}>{total.count}</td>
               <td data-label={c.size}>{size(total.bytes, locale)}</td>
-              <td data-label={c.free}>{size(total.reclaimable, locale)}</td>
+              <td data-label={c.free}>{total.reclaimable === 0 ? '–' : size(total.reclaimable, locale)}</td>
             </tr>
           ))}
       </tbody>

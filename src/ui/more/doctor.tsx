@@ -19,6 +19,11 @@ interface Finding {
 const marks = { ok: 'ok', problem: 'failed', advice: 'refused' } as const satisfies Record<Finding['state'], Mark>
 const ranks = { problem: 0, advice: 1, ok: 2 } as const
 
+/** Text in which commands stand between backticks. */
+const Quoted = ({ text }: { readonly text: string }): JSX.Element => (
+  <>{text.split('`').map((part, at) => (at % 2 === 1 ? <code key={at}>{part}</code> : part))}</>
+)
+
 const Findings = ({ checks }: { readonly checks: readonly Finding[] }): JSX.Element => {
   const w = moreWords().doctor
   const problems = checks.filter(each => each.state === 'problem').length
@@ -33,7 +38,11 @@ const Findings = ({ checks }: { readonly checks: readonly Finding[] }): JSX.Elem
               <Badge mark={marks[state]}>{check}</Badge>{' '}
               <span>
                 {message} {code !== null && <code>{code}</code>}
-                {todo !== '' && <span class="why">{todo}</span>}
+                {todo !== '' && (
+                  <span class="why">
+                    <Quoted text={todo} />
+                  </span>
+                )}
               </span>
             </li>
           ))}

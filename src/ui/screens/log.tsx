@@ -36,13 +36,17 @@ const Row = ({ entry }: { readonly entry: Entry }): JSX.Element => {
   const isFine = entry.result === 'ok' || entry.result === ''
   return (
     <tr>
-      <td data-label={c.at}>{moment(entry.at, w.locale, Date.now())}</td>
-      <th scope="row">{entry.who === '' ? '–' : entry.who}</th>
+      <td class="whole" data-label={c.at}>
+        {moment(entry.at, w.locale, Date.now())}
+      </td>
+      <th class="whole" scope="row">
+        {entry.who === '' ? '–' : entry.who}
+      </th>
       <td data-label={c.what}>
         {entry.action} {shortened(entry.object)} {!isFine && <Badge mark="refused">{entry.result}</Badge>}
         {entry.detail !== '' && <span class="why">{shortened(entry.detail)}</span>}
       </td>
-      <td data-label={c.from}>{[entry.via, entry.address].filter(each => each !== '').join(' · ')}</td>
+      <td data-label={c.from}>{[entry.via, shortened(entry.address)].filter(each => each !== '').join(' · ')}</td>
     </tr>
   )
 }

@@ -7,7 +7,7 @@ export const moreDe: MoreWords = {
   about: {
     marks: 'Uhr und Zertifikat',
     clock: 'Seine Uhr sagt',
-    fingerprint: 'Zertifikat, das Menschen sehen (SHA-256)',
+    fingerprint: 'Zertifikat für Browser (SHA-256)',
     again: 'Noch einmal nachsehen',
     away: name => `${name} lässt sich jetzt nicht fragen.`,
     slots: {

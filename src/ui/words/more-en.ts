@@ -5,7 +5,7 @@ export const moreEn = {
   about: {
     marks: 'Clock and certificate',
     clock: 'Its clock says',
-    fingerprint: 'Certificate that people see (SHA-256)',
+    fingerprint: 'Certificate for browsers (SHA-256)',
     again: 'Look again',
     away: (name: string) => `${name} cannot be asked now.`,
     slots: {
