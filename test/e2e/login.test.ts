@@ -48,10 +48,12 @@ void t.test('a machine that is no node: login, work, logout', { timeout: 280_000
     t.equal(deployed.code, 0, deployed.stderr)
     t.equal(deployed.json().state, 'completed')
     t.same(await fleet.versions(), ['1.0.0'])
-    t.equal((await at(['stop', '--json'])).json().error.code, 'NOT_ALLOWED', 'the node’s own owner stops it')
+    t.equal((await at(['leave', '--yes', '--force', '--json'])).json().error.code, 'NOT_ALLOWED', 'who stands at the node takes it out')
   })
 
   await t.test('session and certificate outlive the restart of the server', async t => {
+    t.match((await must(at(['stop', '--json']))).json(), { state: 'stopped' }, 'an admin stops it from anywhere')
+    t.equal((await at(['nodes', '--json'])).code, 3, 'and hears of it when it has stopped')
     await first.stop()
     await first.start()
     await until('it answers', async () => (await at(['status', '--json'])).code === 0)

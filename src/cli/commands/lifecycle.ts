@@ -35,7 +35,9 @@ async function stop(context: Context): Promise<Outcome> {
   const steps = running === null ? null : stopSteps(running.service)
   if (steps === null) await context.api().post('self/stop')
   else for (const step of steps) context.note(await take(step, false))
-  await untilStopped(context, running)
+  if (context.remembered === null) await untilStopped(context, running)
+  // Of another machine's node there is no process to look at, only its port.
+  else await until(context, 'the node has not stopped', async () => (await context.api().probe('livez')) === null)
   return { document: { state: 'stopped' }, text: ['stopped'] }
 }
 
