@@ -130,6 +130,10 @@ await t.test('the node of the page: its peers, its backups, its name, its settin
   await own.getByRole('dialog').getByRole('button', { name: 'Restart' }).click()
   await own.getByRole('heading', { level: 1, name: first.name }).waitFor(slow)
   t.match(await first.api('nodes/self'), { name: first.name, tags: ['shop=north'] })
+  // What the other tells of its links is as of the moment in which it is asked.
+  await until('the other sees it again, by its name', async () =>
+    (await fleet.node(1).api('nodes')).nodes.some(node => node.name === first.name && node.reach === 'direct'),
+  )
   await own.goto(`https://127.0.0.1:${first.port}/_shoal/#/nodes/${fleet.node(1).id}`)
   const section = (id: string): Locator => own.locator(`section[aria-labelledby=${id}]`)
   await section('slots').getByText('till 1.1.0').waitFor(slow)
