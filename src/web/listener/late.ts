@@ -7,7 +7,7 @@ import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
 import { refusals, refuse } from './answers.ts'
 import type { Connections } from './connections.ts'
 import { request } from './http.ts'
-import { type ListenerLimits, retryAfterSeconds } from './limits.ts'
+import { type ListenerLimits, maxKnockMs, retryAfterSeconds } from './limits.ts'
 import { peerHeader, remoteHeader, type Voucher } from './vouch.ts'
 import type { Who } from './who.ts'
 
@@ -19,6 +19,10 @@ interface Held {
   readonly serveHere: () => void
   /** A worker has died over it: it is not tried on a third. */
   isAgain: boolean
+  /** How often it has found no place. */
+  knocks: number
+  /** Monotonic, ms: then nobody waits any more. */
+  readonly untilMs: number
 }
 
 /** RFC 9110 section 7.6.1, and Expect, which this side has answered. Transfer-Encoding of a request stays: it frames the body. */
@@ -58,8 +62,9 @@ export class LateRequests {
   readonly #limits: ListenerLimits
   readonly #voucher: Voucher
   #path: string | null = null
-  /** When passing on began, or long before: then every answer asks its client to come anew. */
+  /** When passing on began. */
   #passingSince = 0
+  #isHurried = false
   #isHere = true
   #isOver = false
 
@@ -88,7 +93,12 @@ export class LateRequests {
 
   /** The end is near: nobody is to stay for another request. */
   hurry(): void {
-    this.#passingSince = -Infinity
+    this.#isHurried = true
+  }
+
+  /** When clients began to keep their connections for later, monotonic, ms; 0: they have not. */
+  get passingSince(): number {
+    return this.#passingSince
   }
 
   /** This worker serves again. */
@@ -105,7 +115,7 @@ export class LateRequests {
   }
 
   hold(req: IncomingMessage, res: ServerResponse, who: Who, serveHere: () => void): void {
-    const held: Held = { req, res, who, serveHere, isAgain: false }
+    const held: Held = { req, res, who, serveHere, isAgain: false, knocks: 0, untilMs: performance.now() + this.#limits.holdMs }
     res.once('close', () => this.#take(held))
     this.#route(held)
   }
@@ -120,7 +130,7 @@ export class LateRequests {
     const giveUp = (): void => this.#refuse(this.#take(held), refusals.parked(retryAfterSeconds))
     if (this.#isOver) giveUp()
     else if (this.#waiting.size >= this.#limits.maxHeld) this.#refuse(held, refusals.tooMany(retryAfterSeconds))
-    else this.#waiting.set(held, setTimeout(giveUp, this.#limits.holdMs))
+    else this.#waiting.set(held, setTimeout(giveUp, Math.max(0, held.untilMs - performance.now())))
   }
 
   #take(held: Held): Held {
@@ -171,10 +181,18 @@ export class LateRequests {
     if (held.res.destroyed) return
     const mayRepeat = !wasConnected || (isSafe(held.req) && !held.isAgain)
     if (wasConnected) held.isAgain = true
-    // It does not knock again by itself: another word of the supervisor is sure to come.
     if (!mayRepeat) this.#refuse(held, refusals.lost(retryAfterSeconds))
     else if (this.#isHere) held.serveHere()
-    else this.#wait(held)
+    else this.#waitAndKnock(held)
+  }
+
+  /** The worker may be gone, and another word of the supervisor will come; or it has no place for a connection in this moment. */
+  #waitAndKnock(held: Held): void {
+    this.#wait(held)
+    const pauseMs = Math.min(maxKnockMs, this.#limits.knockMs * 2 ** held.knocks++)
+    setTimeout(() => {
+      if (this.#path !== null && this.#waiting.has(held)) this.#send(this.#take(held), this.#path)
+    }, pauseMs).unref()
   }
 
   #relay(answer: IncomingMessage, held: Held): void {
@@ -186,7 +204,9 @@ export class LateRequests {
       this.#refuse(held, refusals.parked(0))
       return
     }
-    if (Math.random() * this.#limits.comeAnewMs <= performance.now() - this.#passingSince) this.#connections.closeAfter(res)
+    const isDue = this.#isHurried || Math.random() * this.#limits.comeAnewMs <= performance.now() - this.#passingSince
+    // What is not read of the request would stand before the next one.
+    if (isDue || !held.req.complete) this.#connections.closeAfter(res)
     res.writeHead(answer.statusCode ?? 502, answer.statusMessage ?? '', endToEnd(answer.rawHeaders, 'transfer-encoding'))
     res.flushHeaders()
     // The client sees an answer that is cut, which is what happened. (When the client goes, `drop` ends the other side.)

@@ -17,6 +17,8 @@ export interface ListenerLimits {
   readonly maxHeld: number
   /** How long one request waits for the next worker; then 503. */
   readonly holdMs: number
+  /** Pause before a request knocks again at a worker that takes no more connections for a moment; doubled each time. */
+  readonly knockMs: number
   /** After a final answer that cuts a request short: time for the client to read it before the socket goes. */
   readonly lingerMs: number
   /**
@@ -24,7 +26,10 @@ export interface ListenerLimits {
    * would keep a worker busy that has just taken over.
    */
   readonly comeAnewMs: number
-  /** A parked listener ends no idle connection before this: the advertised idle time, Node's buffer of 1 s, `comeAnewMs`, and half a second. */
+  /**
+   * A parked listener ends no idle connection before this, from the moment that it passes requests on: the advertised idle time, Node's buffer of
+   * 1 s, `comeAnewMs`, and half a second.
+   */
   readonly parkedIdleMs: number
 }
 
@@ -38,11 +43,14 @@ export const defaultLimits: ListenerLimits = {
   maxConnections: 10_000,
   maxHeld: 1_000,
   holdMs: 30_000,
+  knockMs: 50,
   lingerMs: 1_000,
   comeAnewMs: 500,
   parkedIdleMs: 7_000,
 }
 
+/** Longest pause between two knocks. */
+export const maxKnockMs = 1_000
 /** Time to receive a request of a path for which the caller asks nothing else. */
 export const defaultRequestMs = 300_000
 /** Bytes of a ClientHello; with post-quantum keys they are about 2 KiB. What is larger goes to the people's server, which judges it. */

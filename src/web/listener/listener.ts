@@ -177,7 +177,7 @@ export class Listener {
     if (this.#state === 'open') this.#front.stop()
     if (this.#state === 'parked') {
       this.#late.hurry()
-      const idleEnd = this.#parkedAt + this.#limits.parkedIdleMs
+      const idleEnd = Math.max(this.#parkedAt, this.#late.passingSince) + this.#limits.parkedIdleMs
       await this.#changes.until(() => this.#front.sockets.size === 0, Math.min(left(), idleEnd - performance.now()))
     }
     this.#late.giveUp()

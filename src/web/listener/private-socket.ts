@@ -18,6 +18,9 @@ import { remoteHeader } from './vouch.ts'
 /** Room for what the forwarding worker adds: an address, and a peer's certificate, which has about 600 bytes. */
 const extraHeaderBytes = 8192
 
+/** Connections that may wait, as many as requests wait at a parked worker, and more; the system may allow fewer. */
+const backlog = 4096
+
 const isPipe = (path: string): boolean => path.startsWith('\\\\')
 
 /** Bytes of a Unix socket's path: sun_path has 104 on macOS, with the final zero. */
@@ -68,7 +71,8 @@ export function createPrivateServer(limits: ListenerLimits): Server {
 /** Listens at the path; what a killed worker left there is removed. The path's folder should be open to this user only. */
 export async function listenPrivately(server: Server, path: string): Promise<void> {
   if (!isPipe(path)) await rm(path, { force: true })
-  server.listen(path)
+  // All that waited for this worker comes in one moment, and it may be busy in it.
+  server.listen({ path, backlog })
   await once(server, 'listening')
   if (!isPipe(path)) await chmod(path, 0o600)
 }
@@ -77,6 +81,7 @@ export async function listenPrivately(server: Server, path: string): Promise<voi
 export function takeHeader(req: IncomingMessage, name: string): string {
   const header = req.headers[name]
   Reflect.deleteProperty(req.headers, name)
+  for (let i = req.rawHeaders.length - 2; i >= 0; i -= 2) if (req.rawHeaders[i]?.toLowerCase() === name) req.rawHeaders.splice(i, 2)
   return typeof header === 'string' ? header : ''
 }
 

@@ -419,6 +419,21 @@ for (const [way, open] of Object.entries(ways)) {
     await parked
   })
 
+  void t.test(`${way}: more requests wait than a busy worker has places for, and all are answered`, async t => {
+    const { a, b, port } = await pair(t)
+    const many = 700
+    const client = await dial(teardownOf(t), port)
+    await a.park()
+    client.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(many))
+    await b.go()
+    b.child.kill('SIGSTOP')
+    // Said when all have knocked: the system takes some of them, as many as wait at a socket.
+    const { held } = await a.forward(b)
+    b.child.kill('SIGCONT')
+    for (let n = 0; n < many; n++) t.equal(by(await client.answer()), 'b')
+    t.type(held, 'number')
+  })
+
   void t.test(`${way}: clients come anew one after the other, and all of them when the parked worker is told to close`, async t => {
     const { a, b, port } = await pair(t, { limits: { lingerMs: 300, comeAnewMs: 1e9 } })
     const client = await dial(teardownOf(t), port)
