@@ -49,6 +49,8 @@ export type ToWorker =
       readonly ticketKeys: string
       /** A loader starts the supervisor again: so a new one can be adopted. */
       readonly hasLoader: boolean
+      /** It will never get `go`. */
+      readonly rehearsal?: boolean
     }
   /**
    * Become *the* node; the bound, never listening handle travels with the message. `last`: the last switch's end, to be reported.
@@ -113,6 +115,7 @@ export function parseToWorker(value: unknown): ToWorker | null {
         trial: f.maybe('trial', parseSwitchTarget, null),
         ticketKeys: f.string('ticketKeys', 200),
         hasLoader: f.maybe('hasLoader', asBoolean, false),
+        rehearsal: f.maybe('rehearsal', asBoolean, false),
       }
     case 'go':
       return {

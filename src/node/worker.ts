@@ -132,7 +132,7 @@ export class Worker {
       this.#isAppDamaged = !isWhole
       if (isWhole) this.#app = await loadApp(home, init.app)
     }
-    this.#replica = prereadReplica(this.#home, this.#o.log)
+    if (init.rehearsal !== true) this.#replica = prereadReplica(this.#home, this.#o.log)
     this.#listener = this.#makeListener(this.#home, init)
     await this.#listener.selfTest()
     this.#o.send({ t: 'ready' })

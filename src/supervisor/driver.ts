@@ -114,7 +114,7 @@ export class Driver {
     else child.send(message)
   }
 
-  #fork({ worker, slots, builtIn, isSafe, trial }: ForkEffect): void {
+  #fork({ worker, slots, builtIn, isSafe, isRehearsal, trial }: ForkEffect): void {
     const ended = (how: string): void => {
       const child = this.#children.get(worker)
       if (child !== undefined) this.#around.port.shut(child)
@@ -138,6 +138,7 @@ export class Driver {
         trial: trial satisfies SwitchTarget | null,
         ticketKeys: this.#around.ticketKeys,
         hasLoader: this.#around.hasLoader,
+        rehearsal: isRehearsal,
       })
     } catch (error) {
       ended(messageOf(error))

@@ -7,7 +7,7 @@ import { beginStop, condemnMain, scheduleRestart, strike } from './crashes.ts'
 import { grantHold } from './hold.ts'
 import * as limits from './limits.ts'
 import { beginRehearsal, noteFailure } from './rehearsal.ts'
-import { applyRules } from './rules.ts'
+import { applyRules, retireAt } from './rules.ts'
 import type { Event, State, Step, Worker } from './state.ts'
 import { beginSwitch, confirm, goBack, resumeTrial } from './switching.ts'
 import { Turn } from './turn.ts'
@@ -208,10 +208,10 @@ function expireTrial(turn: Turn): void {
 
 /** When the machine wants its next `tick`; Infinity: only events count. */
 export function wakeAt(state: State): number {
-  const retire = state.workers.filter(w => w.stage === 'parked' && w.id !== state.mainId && w.id !== state.trial?.oldId)
+  const retire = state.workers.filter(w => w.id !== state.mainId && w.id !== state.trial?.oldId)
   return Math.min(
     ...state.workers.flatMap(w => [w.deadlineAt, silentAt(w)]),
-    ...retire.map(w => w.parkedAt + limits.retireAfterMs),
+    ...retire.map(w => retireAt(state, w)),
     state.stopping === null && state.mainId === null ? state.restartAt : Infinity,
     state.stopping === null ? (state.trial?.deadlineAt ?? Infinity) : Infinity,
     state.saveAt,

@@ -11,7 +11,7 @@ export function beginRehearsal(turn: Turn, asker: Worker): void {
     turn.send(asker, { t: 'rehearsed', code: 'CONFLICT', message: 'only a worker in its probation rehearses, once at a time' })
     return
   }
-  const workerId = turn.fork({ app: current.app, shoal: current.shoal }, false)
+  const workerId = turn.fork({ app: current.app, shoal: current.shoal }, { isRehearsal: true })
   turn.set({ rehearsal: { askerId: asker.id, workerId, failure: null } })
 }
 

@@ -5,7 +5,7 @@
 import * as limits from './limits.ts'
 import { endRehearsal } from './rehearsal.ts'
 import type { Turn } from './turn.ts'
-import type { Worker } from './state.ts'
+import type { State, Worker } from './state.ts'
 
 export function applyRules(turn: Turn): void {
   if (turn.state.stopping !== null) {
@@ -23,7 +23,7 @@ export function applyRules(turn: Turn): void {
 function startMissing(turn: Turn): void {
   const { mainId, restartAt, current, trial } = turn.state
   if (mainId !== null || restartAt > turn.now) return
-  const id = turn.fork({ app: current.app, shoal: current.shoal }, current.state === 'safe')
+  const id = turn.fork({ app: current.app, shoal: current.shoal }, { isSafe: current.state === 'safe' })
   turn.set({ mainId: id, restartAt: Infinity })
   if (trial?.newId === null) turn.setTrial({ newId: id })
 }
@@ -54,10 +54,15 @@ function takeOver(turn: Turn, main: Worker): void {
   }
 }
 
-/** The old worker stays through the probation, any parked one until its idle clients have gone. */
+/** The old worker stays through the probation, any parked one until somebody serves what it holds and its idle clients have gone. */
 function retireParked(turn: Turn): void {
   for (const other of turn.others) {
-    if (other.stage !== 'parked' || other.id === turn.state.trial?.oldId) continue
-    if (turn.now >= other.parkedAt + limits.retireAfterMs) turn.retire(other)
+    if (other.id !== turn.state.trial?.oldId && turn.now >= retireAt(turn.state, other)) turn.retire(other)
   }
+}
+
+/** When a parked worker has nobody left to pass on for: its clients may keep their connections from the moment that the next one serves. */
+export function retireAt(state: State, { stage, parkedAt }: Worker): number {
+  const main = state.workers.find(w => w.id === state.mainId)
+  return stage === 'parked' && main?.stage === 'serving' ? Math.max(parkedAt, main.servingSince) + limits.retireAfterMs : Infinity
 }

@@ -104,6 +104,7 @@ export type Effect =
       readonly slots: Slots
       readonly builtIn: Digest
       readonly isSafe: boolean
+      readonly isRehearsal: boolean
       readonly trial: SwitchTarget | null
     }
   /** `go` takes the handle along. */

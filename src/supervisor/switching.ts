@@ -27,7 +27,7 @@ export function beginSwitch(turn: Turn, asker: Worker, target: SwitchTarget): vo
   const current = withTrial(state.current, target)
   turn.save(current)
   turn.set({ trial, mainId: state.nextId, handover: target.handover })
-  turn.fork({ app: current.app, shoal: current.shoal }, false)
+  turn.fork({ app: current.app, shoal: current.shoal })
   turn.log(`switch to ${target.kind} ${target.digest ?? 'none'} begun`)
 }
 

@@ -78,7 +78,7 @@ export class Turn {
     return target.probationMs + limits.probationSlackMs
   }
 
-  fork(slots: Slots, isSafe: boolean): number {
+  fork(slots: Slots, { isSafe = false, isRehearsal = false } = {}): number {
     const { nextId: id, current, trial } = this.#state
     const fresh = {
       isHolding: false,
@@ -92,7 +92,7 @@ export class Turn {
     }
     const worker: Worker = { id, slots, stage: 'loading', beatAt: this.now, deadlineAt: this.startDeadlineAt, ...fresh }
     this.set({ nextId: id + 1, workers: [...this.#state.workers, worker] })
-    this.emit({ kind: 'fork', worker: id, slots, builtIn: current.builtIn, isSafe, trial: trial?.target ?? null })
+    this.emit({ kind: 'fork', worker: id, slots, builtIn: current.builtIn, isSafe, isRehearsal, trial: trial?.target ?? null })
     return id
   }
 

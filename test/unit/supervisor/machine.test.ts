@@ -227,6 +227,26 @@ void t.test('an exclusive switch: park, go, forward; confirmed durably before it
   t.same(h.alive, [2])
 })
 
+void t.test('who parked first stays until somebody serves what it holds', t => {
+  const h = new House().started()
+  h.bad[appTwo] = { listening: 'silent' }
+  h.say(1, { t: 'switch', target: toTwo() })
+  h.drain()
+  h.bad[appOne] = { go: 'silent' }
+  h.say(2, { t: 'condemn', code: 'APP_UNHEALTHY', message: 'ill' })
+  h.drain()
+  h.pass(20_000)
+  t.same(h.alive, [1, 2], 'the old app starts slowly: what waits at the new one waits on')
+  h.say(1, { t: 'listening', url: 'https://h:1', forward: 'sock1', app: 'a@1.0.0', shoal: '0.1.0', id8: 'abcdefgh' })
+  h.drain()
+  t.same(h.messages(2).slice(-2), ['park', 'forward'])
+  h.pass(6500)
+  t.same(h.alive, [1, 2], 'its clients keep their connections from now on')
+  h.pass(1000)
+  t.same(h.alive, [1])
+  t.end()
+})
+
 void t.test('an overlap switch: go before park, both hold the node for a moment', async t => {
   const h = new House().started()
   h.say(1, { t: 'switch', target: toTwo('overlap') })
