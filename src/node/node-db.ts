@@ -19,7 +19,7 @@ export interface OpenedStore {
   readonly isLost: boolean
 }
 
-/** `isChecked`: this worker has just read all of it, and checked it then. */
+/** `isChecked`: this worker has read all of it before, and looked at every page. */
 export interface Opening {
   readonly mayBeCopy: boolean
   readonly isChecked: boolean
@@ -56,7 +56,7 @@ function openOrCopy(file: string, fleet: FleetId, { mayBeCopy, isChecked }: Open
 function ready(store: NodeStore, fleet: FleetId, isChecked: boolean): OpenedStore {
   try {
     if (!isChecked) store.check()
-    const isLost = (!isChecked && !hasRoots(store, fleet)) || store.remembered(lostKey) === 'true'
+    const isLost = !hasRoots(store, fleet) || store.remembered(lostKey) === 'true'
     if (isLost) store.remember(lostKey, 'true')
     return { store, isLost, epoch: isLost ? 0 : store.raiseEpoch() }
   } catch (error) {

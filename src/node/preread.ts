@@ -3,12 +3,13 @@
  * It reads, and holds nothing when it is done; at `go` the node catches up with what was written since. Whatever goes wrong here is met again
  * there, by who knows what to do about it.
  */
-import { messageOf } from '../model/index.ts'
-import { type FactStore, Replica } from '../rollout/index.ts'
+import { type FleetId, messageOf } from '../model/index.ts'
+import { type FactStore, Replica, type ReplicaOptions } from '../rollout/index.ts'
 import { FactReader } from '../store/index.ts'
 import { factSigner } from '../trust/index.ts'
 import type { Home } from './home.ts'
 import type { Log } from './log.ts'
+import type { OpenedStore } from './node-db.ts'
 
 /** ms that another program's lock is waited for. */
 const patienceMs = 250
@@ -29,6 +30,21 @@ export function prereadReplica(home: Home, log: Log): Replica | null {
     log('node.db not read ahead', { error: messageOf(error) })
     return null
   }
+}
+
+/**
+ * The node's replica at `go`: what was read before, with what was written since, or read now.
+ * @throws ShoalError DB_DAMAGED: whoever comes next puts it aside
+ */
+export function replicaAtGo(
+  early: Replica | null,
+  { store, epoch, isLost }: OpenedStore,
+  o: Omit<ReplicaOptions, 'epoch'>,
+  fleet: FleetId,
+): Replica {
+  if (early !== null && !isLost && early.catchUp(store, o.store, epoch)) return early
+  if (early !== null) store.check()
+  return new Replica({ ...o, epoch }, fleet)
 }
 
 const now = (): number => performance.now()

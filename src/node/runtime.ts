@@ -20,7 +20,7 @@ import {
   type SwitchTarget,
 } from '../model/index.ts'
 import { holdTestPackage, PackageStore } from '../packages/index.ts'
-import { Replica, type RolloutDriver, saidBefore, StatusBoard } from '../rollout/index.ts'
+import { type Replica, type RolloutDriver, saidBefore, StatusBoard } from '../rollout/index.ts'
 import { NodeStore } from '../store/index.ts'
 import { createPackageServer, type PackageServer } from '../transfer/index.ts'
 import { factSigner } from '../trust/index.ts'
@@ -41,6 +41,7 @@ import { Mending } from './mending.ts'
 import { openMesh } from './mesh.ts'
 import { lenient, type OpenedStore, openStore, Unsaved } from './node-db.ts'
 import { PeerHttp } from './peer-http.ts'
+import { replicaAtGo } from './preread.ts'
 import { Reachability } from './reach.ts'
 import { Recall } from './recall.ts'
 import { Room } from './room.ts'
@@ -90,8 +91,8 @@ export class NodeRuntime {
     const reserveBytes = reserveBytesOf(o.settings.config)
     const packages = await PackageStore.open({ dir: paths.packages, inbox: paths.inbox, reserveBytes })
     const opened = openStore(paths.db, o.home.fleet, { mayBeCopy: o.trial === null, isChecked: o.replica !== null }, o.log)
-    const runtime = new NodeRuntime(o, opened, packages)
     try {
+      const runtime = new NodeRuntime(o, opened, packages)
       await runtime.#startApp()
       return runtime
     } catch (error) {
@@ -100,17 +101,15 @@ export class NodeRuntime {
     }
   }
 
-  private constructor(o: RuntimeOptions, { store, epoch, isLost }: OpenedStore, packages: PackageStore) {
+  private constructor(o: RuntimeOptions, opened: OpenedStore, packages: PackageStore) {
+    const { store, epoch, isLost } = opened
     this.#o = o
     this.store = store
     this.packages = packages
     this.#unsaved = new Unsaved(store, o.log)
     this.sign = factSigner(o.home.key.key)
-    const facts = lenient(store, o.log)
-    const now = (): number => performance.now()
-    const isCaughtUp = !isLost && o.replica?.catchUp(store, facts, epoch) === true
-    const read = isCaughtUp ? o.replica : null
-    this.replica = read ?? new Replica({ self: o.home.key.id, epoch, sign: this.sign, store: facts, now }, o.home.fleet)
+    const ofReplica = { self: o.home.key.id, sign: this.sign, store: lenient(store, o.log), now: () => performance.now() }
+    this.replica = replicaAtGo(o.replica, opened, ofReplica, o.home.fleet)
     this.#recall = new Recall({ isLost, store, replica: this.replica, peers: o.settings.config.peers.map(p => p.id), log: o.log })
     this.#clones = new Clones({ self: o.home.key.id, now: () => performance.now(), changed: () => this.status.say(), log: o.log })
     this.events = new EventLog(epoch * 1_000_000)

@@ -121,6 +121,7 @@ export class Replica {
     for (const fact of changed.toSorted(inOrder)) this.#load(fact)
     if (this.registers.size !== count) return false
     for (const digest of this.book.missingPlans()) this.#loadPlan(digest)
+    this.#dropForgotten()
     this.forgetOldEvidence()
     this.#rootAges = new RootAges(this.fleet, store, this.#options.now)
     return true
@@ -173,8 +174,11 @@ export class Replica {
       this.#past.add(id)
       this.book.forget(id)
     }
-    const gone = this.registers.forget(fact => this.#isForgotten(fact))
-    this.#store.forgetFacts(gone)
+    this.#dropForgotten()
+  }
+
+  #dropForgotten(): void {
+    this.#store.forgetFacts(this.registers.forget(fact => this.#isForgotten(fact)))
   }
 
   #isForgotten(fact: Fact): boolean {

@@ -1,4 +1,7 @@
-/** node.db as a worker may read it that is not the node: another one may be writing. It changes nothing and creates nothing. */
+/**
+ * node.db as a worker may read it that is not the node: another one may be writing. It changes nothing; SQLite may make the
+ * two files beside it that it works with, which the next writer clears away.
+ */
 import Database from 'better-sqlite3'
 import { type Digest, type Fact, ShoalError } from '../model/index.ts'
 import { translated } from './errors.ts'

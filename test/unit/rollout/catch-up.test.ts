@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { Fact, NodeId } from '../../../src/model/index.ts'
-import { type FactStore, Replica } from '../../../src/rollout/index.ts'
+import { type FactStore, keptOrders, Replica } from '../../../src/rollout/index.ts'
 import { FactReader, NodeStore } from '../../../src/store/index.ts'
 import { sha256 } from '../../../src/trust/index.ts'
 import { WrittenFleet, type WrittenNode } from '../../helpers/written-fleet.ts'
@@ -84,6 +84,25 @@ void t.test('what was written meanwhile is taken in, and nothing else is read', 
   t.equal(early.ageOf(order.id), 77)
   t.equal(told, 0, 'who watched while it was nobody’s is gone')
   t.equal(early.catchUp(reader, disk, 8), true, 'and again, when this worker has parked')
+  t.end()
+})
+
+void t.test('what all replicas have forgotten does not come back', t => {
+  const { disk, reader } = written(t)
+  const orders = Array.from({ length: keptOrders + 2 }, (_, n) => {
+    const made = fleet.release('till', `3.0.${n}`)
+    const plan = { waves: [{ nodes: [till.id] as readonly NodeId[], maxFailed: 0, maxMissing: 0 }], lost: [] }
+    const order = fleet.order('till', `3.0.${n}`, plan, { release: made.document })
+    disk.saveDocument(sha256(order.planText), order.planText)
+    disk.saveFacts([made.fact, order.fact, till.preflight(order.id), till.outcome(order.id, { digest: made.digest })])
+    return order
+  })
+  const writes = { ...readOnly(reader), forgetFacts: () => undefined }
+  const early = replicaOf(writes, 0)
+  t.ok(early.registers.size < reader.facts().length, `of ${orders.length} orders some are past`)
+  t.equal(early.catchUp(reader, disk, 7), true)
+  t.same(known(early), known(replicaOf(disk, 7)))
+  t.equal(early.registers.size, reader.facts().length, 'nor does it stay on the disk')
   t.end()
 })
 
