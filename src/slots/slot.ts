@@ -27,9 +27,16 @@ export function thisPlatform(): string {
 /** Bytes of an ELF file in which its interpreter is named: the name follows the program headers, of which there are about ten. */
 const elfHeadBytes = 4096
 
-/** By the dynamic linker that runs this process, whose name stands in the program's head; Node's own report of it costs 5 ms. */
+/** The first answer: the program's file may go while it runs. */
+let knownMusl: boolean | null = null
+
 function isMusl(): boolean {
-  if (process.platform !== 'linux') return false
+  knownMusl ??= process.platform === 'linux' && isLinkedByMusl()
+  return knownMusl
+}
+
+/** By the dynamic linker that runs this process, whose name stands in the program's head; Node's own report of it costs 5 ms. */
+function isLinkedByMusl(): boolean {
   const head = Buffer.alloc(elfHeadBytes)
   const file = openSync(process.execPath, 'r')
   try {

@@ -2,6 +2,7 @@
 import { asString, ShoalError } from '../model/index.ts'
 import { About } from './about.ts'
 import { parseAbout } from './about-answer.ts'
+import { askedOf } from './asked.ts'
 import { parseDiagnosis } from './doctor.ts'
 import { findNode } from './names.ts'
 import { MemberTests } from './peers.ts'
@@ -26,7 +27,7 @@ export function aboutRoutes(s: WebServices, views: Views): readonly Route[] {
       handle: async (_ctx, param) => {
         const id = findNode(s, param('id'))
         if (id === s.self) return about.own()
-        return { ...parseAbout(await s.askPeer(id, 'about', aboutTimeoutMs), `about ${id}`), id }
+        return { ...(await askedOf(s, id, 'about', aboutTimeoutMs, parseAbout)), id }
       },
     },
     {
@@ -37,7 +38,7 @@ export function aboutRoutes(s: WebServices, views: Views): readonly Route[] {
         const id = findNode(s, param('id'))
         return {
           id,
-          ...(id === s.self ? await doctor.ask() : parseDiagnosis(await s.askPeer(id, 'doctor', doctorTimeoutMs), `doctor of ${id}`)),
+          ...(id === s.self ? await doctor.ask() : await askedOf(s, id, 'doctor', doctorTimeoutMs, parseDiagnosis)),
         }
       },
     },

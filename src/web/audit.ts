@@ -42,6 +42,8 @@ const refusalsPerHour = 60
 const hourMs = 3_600_000
 /** Rows made in one go of what was known before: with ten thousand members all of them take most of a second. */
 const slice = 50
+/** ms until what could not be written is tried again. */
+const againMs = 10_000
 const signedKinds = ['root', 'release', 'order', 'control', 'removal', 'member', 'hold']
 
 const cut = (text: string, max = 200): string => text.slice(0, max)
@@ -66,8 +68,10 @@ export class Audit {
 
   #catchUp(known: readonly Fact[]): void {
     setImmediate(() => {
-      if (this.#s.life() === 'draining' || !this.#append(known.slice(0, slice).map(fact => this.#ofFact(fact)))) return
-      if (known.length > slice) this.#catchUp(known.slice(slice))
+      if (this.#s.life() === 'draining') return
+      const isDone = this.#append(known.slice(0, slice).map(fact => this.#ofFact(fact)))
+      if (!isDone) setTimeout(() => this.#catchUp(known), againMs).unref()
+      else if (known.length > slice) this.#catchUp(known.slice(slice))
     })
   }
 

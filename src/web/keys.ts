@@ -37,6 +37,7 @@ export interface MadeKit {
 export class Keys {
   readonly #s: WebServices
   readonly #takeRoot: (text: string) => void
+  #last: Promise<unknown> = Promise.resolve()
 
   /** @param takeRoot judges the next root and tells the fleet */
   constructor(services: WebServices, takeRoot: (text: string) => void) {
@@ -49,7 +50,11 @@ export class Keys {
    * @param prove opens the caller's own key file with the passphrase of the body
    * @throws ShoalError NOT_FOUND, NO_OPERATOR_KEY, LOGIN_FAILED, TOO_MANY_TRIES, BAD_ROOT, CONFLICT
    */
-  async rotate(name: string, f: Fields, admin: OperatorKey, prove: (passphrase: string) => Promise<void>): Promise<Rotated> {
+  rotate(name: string, f: Fields, admin: OperatorKey, prove: (passphrase: string) => Promise<void>): Promise<Rotated> {
+    return this.#inTurn(() => this.#rotate(name, f, admin, prove))
+  }
+
+  async #rotate(name: string, f: Fields, admin: OperatorKey, prove: (passphrase: string) => Promise<void>): Promise<Rotated> {
     const person = this.#personOf(name)
     if ((await this.#s.operatorKeys.read(person.name)) === null)
       throw new ShoalError('NO_OPERATOR_KEY', `no key of ${person.name} is kept here: make the new one at a node that keeps it`)
@@ -73,7 +78,11 @@ export class Keys {
    * Every earlier kit loses its force, so the body names the fleet that is meant: `{ fleet }`.
    * @throws ShoalError OTHER_FLEET; NOT_ALLOWED where there is no CA key; BAD_ROOT, CONFLICT
    */
-  async kit(f: Fields, admin: OperatorKey): Promise<MadeKit> {
+  kit(f: Fields, admin: OperatorKey): Promise<MadeKit> {
+    return this.#inTurn(() => this.#kit(f, admin))
+  }
+
+  async #kit(f: Fields, admin: OperatorKey): Promise<MadeKit> {
     const fleet = f.string('fleet', 64)
     if (fleet !== this.#root.fleet) throw new ShoalError('OTHER_FLEET', `the kit is meant for fleet ${fleet}, this is ${this.#root.fleet}`)
     const { ca, recoveryKit } = this.#s
@@ -94,6 +103,13 @@ export class Keys {
     const file = await this.#s.operatorKeys.read(name)
     if (file === null) throw new ShoalError('NOT_FOUND', `no key of ${name} is kept here`)
     return { name, file }
+  }
+
+  /** One after the other: of two at once, one would put its file in the place of the other's, whose key counts then and is nowhere. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(work)
+    this.#last = turn.catch(() => undefined)
+    return turn
   }
 
   get #root(): TrustedRoot {

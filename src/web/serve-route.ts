@@ -54,8 +54,8 @@ export async function serveRoute(
   }
 }
 
-/** What changes something; a draft and a test change nothing, and packages are many. */
-const isWritten = ({ method, path }: Route): boolean => method !== 'GET' && !/(?:draft|test)$/.test(path)
+/** What changes something, and who took a key file; a draft and a test change nothing. */
+const isWritten = ({ method, path }: Route): boolean => (method === 'GET' ? path.endsWith('/key') : !/(?:draft|test)$/.test(path))
 
 /** Ids and names of what it was done to; never more of an answer than that. */
 function subjectOf(params: Readonly<Record<string, string | undefined>>, answer: unknown): readonly [object: string, detail: string] {
