@@ -94,12 +94,12 @@ async function obey(m: ToTestWorker, handle: unknown): Promise<void> {
         say('parked')
         return
       }
-    case 'forward':
+    case 'forward': {
+      const { held } = listener.counts
       listener.forward(m.path)
-      {
-        say('forwarding', listener.counts)
-        return
-      }
+      say('forwarding', { held })
+      return
+    }
     case 'close':
       await listener.close(m.graceMs)
       {
