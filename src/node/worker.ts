@@ -132,7 +132,8 @@ export class Worker {
       this.#isAppDamaged = !isWhole
       if (isWhole) this.#app = await loadApp(home, init.app)
     }
-    if (init.rehearsal !== true) this.#replica = prereadReplica(this.#home, this.#o.log)
+    // Only in a switch does somebody serve meanwhile; else it would be the same work, and a second opening.
+    if (init.trial !== null && init.rehearsal !== true) this.#replica = prereadReplica(this.#home, this.#o.log)
     this.#listener = this.#makeListener(this.#home, init)
     await this.#listener.selfTest()
     this.#o.send({ t: 'ready' })
