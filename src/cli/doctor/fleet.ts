@@ -8,7 +8,7 @@ import { readNodeKey } from '../../trust/index.ts'
 import { parseNode, parseNodes } from '../answers.ts'
 import type { Client } from '../client.ts'
 import { fleetAtHome, readHomeFile } from '../home/index.ts'
-import { oneLine } from '../output.ts'
+import { oneLine, plural } from '../output.ts'
 import { filesOf, installed, serviceFacts, thisKind } from '../service/index.ts'
 import { advice, type Check, ok, problem } from './finding.ts'
 
@@ -69,9 +69,9 @@ export const checkPinned =
   (config: Config, api: () => Client): Check =>
   async found => {
     const others = parseNodes(await api().getAll('nodes', 'nodes')).filter(node => !node.isSelf)
-    if (config.peers.length > 0) found(ok(`${config.peers.length} sync peers`))
+    if (config.peers.length > 0) found(ok(plural(config.peers.length, 'sync peer')))
     else if (others.length === 0) found(ok('this node is alone in its fleet'))
-    else found(problem('NO_SYNC_PEERS', `config.json pins no peer, the fleet has ${others.length} other nodes`))
+    else found(problem('NO_SYNC_PEERS', `config.json pins no peer, the fleet has ${plural(others.length, 'other node')}`))
   }
 
 /** Goes to every sync peer, step by step, as this node would. */
