@@ -12,7 +12,7 @@ export interface Told {
 
 export const nothingTold: Told = { opensWhen: '', nodes: new Map() }
 
-/** `missing` is what others say of a node that is silent, as any node is for a moment while it switches: no end, so no line. */
+/** `missing` is what others say of a node that is silent, which each one is for a moment while it switches: no end, so no line. */
 const hasEnded = (node: NodeAnswer): boolean => node.outcome !== null && node.outcome !== 'missing'
 
 const isSaid = (node: NodeAnswer, count: number): boolean =>

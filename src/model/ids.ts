@@ -19,21 +19,18 @@ const base32 = /^[a-z2-7]{52}$/
 const hex64 = /^[0-9a-f]{64}$/
 
 const parser =
-  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the one place where a brand is given
-    <T extends string>(pattern: RegExp, what: string) =>
-    (value: unknown, where = what): T => {
-      if (typeof value !== 'string' || !pattern.test(value)) {
-        throw new ShoalError('BAD_REQUEST', `${where}: ${quote(value)} is no ${what}`)
-      }
-      return value as T
-    }
+  <T extends string>(is: (text: string) => text is T, what: string) =>
+  (value: unknown, where = what): T => {
+    if (typeof value !== 'string' || !is(value)) throw new ShoalError('BAD_REQUEST', `${where}: ${quote(value)} is no ${what}`)
+    return value
+  }
 
-export const parseNodeId = parser<NodeId>(base32, 'node id')
 export const isNodeId = (text: string): text is NodeId => base32.test(text)
-export const parseFleetId = parser<FleetId>(base32, 'fleet id')
-export const parseOrderId = parser<OrderId>(base32, 'order id')
-export const parseDigest = parser<Digest>(hex64, 'digest')
-export const parseKeyId = parser<KeyId>(hex64, 'key id')
+export const parseNodeId = parser(isNodeId, 'node id')
+export const parseFleetId = parser((text): text is FleetId => base32.test(text), 'fleet id')
+export const parseOrderId = parser((text): text is OrderId => base32.test(text), 'order id')
+export const parseDigest = parser((text): text is Digest => hex64.test(text), 'digest')
+export const parseKeyId = parser((text): text is KeyId => hex64.test(text), 'key id')
 
 /** Eight characters are for people, six or more name a thing on the command line. */
 export const shortId = (id: string): string => id.slice(0, 8)

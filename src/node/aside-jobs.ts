@@ -120,7 +120,7 @@ async function rehearse({ home, digest, isLive, ...rest }: Extract<AsideJob, { t
   })
 }
 
-/** Where processor or memory are short, the node has them; where the system knows no such order, the process is as any other. */
+/** Where processor or memory are short, the node has them; where the system knows no such order, the process has no less than the node. */
 function yieldToTheNode(): void {
   try {
     setPriority(constants.priority.PRIORITY_BELOW_NORMAL)

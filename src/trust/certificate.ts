@@ -19,9 +19,14 @@ import { type FleetId, type NodeId, parseNodeId, ShoalError, toBase32 } from '..
 import { sha256 } from './dsse.ts'
 
 const load = createRequire(import.meta.url)
-/** Loaded when the first certificate is made: a worker that starts makes none, and it is 30 ms and 8 MB. */
-const asn1 = (): typeof forge.asn1 => (load('node-forge') as typeof forge).asn1
 type Asn1 = forge.asn1.Asn1
+/** forge's types know a tag only as one of its universal types, a context-specific one is a plain number; and of `fromDer` not all options. */
+interface Asn1Codec extends Omit<typeof forge.asn1, 'create' | 'fromDer'> {
+  create(cls: forge.asn1.Class, tag: number, isConstructed: boolean, value: string | Asn1[]): Asn1
+  fromDer(bytes: string, options: { readonly strict: boolean; readonly parseAllBytes: boolean; readonly decodeBitStrings: boolean }): Asn1
+}
+/** Loaded when the first certificate is made: a worker that starts makes none, and it is 30 ms and 8 MB. */
+const asn1 = (): Asn1Codec => (load('node-forge') as { readonly asn1: Asn1Codec }).asn1
 
 const oids = {
   ecdsaWithSha256: '1.2.840.10045.4.3.2',
@@ -37,19 +42,15 @@ const oids = {
 }
 
 const bin = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1')
-/** forge types a tag as one of its universal types; a context-specific one is a plain number. */
-const node = (type: number, value: string | Asn1[], cls = asn1().Class.UNIVERSAL): Asn1 => {
-  // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- the enum lacks context-specific tags
-  return asn1().create(cls, type, typeof value !== 'string', value)
-}
+const node = (tag: number, value: string | Asn1[], cls = asn1().Class.UNIVERSAL): Asn1 =>
+  asn1().create(cls, tag, typeof value !== 'string', value)
 const seq = (...parts: Asn1[]): Asn1 => node(asn1().Type.SEQUENCE, parts)
 const oid = (id: string): Asn1 => node(asn1().Type.OID, asn1().oidToDer(id).getBytes())
 const tagged = (tag: number, value: string | Asn1[]): Asn1 => node(tag, value, asn1().Class.CONTEXT_SPECIFIC)
 const bits = (bytes: string, unused = 0): Asn1 => node(asn1().Type.BITSTRING, String.fromCharCode(unused) + bytes)
 const der = (value: Asn1): string => asn1().toDer(value).getBytes()
 /** forge decodes BIT STRINGs as ASN.1 by default, which breaks one signature in some thousands: never here. */
-const fromDer = (bytes: Uint8Array): Asn1 =>
-  asn1().fromDer(bin(bytes), { strict: true, parseAllBytes: true, decodeBitStrings: false } as never)
+const fromDer = (bytes: Uint8Array): Asn1 => asn1().fromDer(bin(bytes), { strict: true, parseAllBytes: true, decodeBitStrings: false })
 
 const nameOf = (commonName: string): Asn1 =>
   seq(node(asn1().Type.SET, [seq(oid(oids.commonName), node(asn1().Type.UTF8, Buffer.from(commonName).toString('latin1')))]))

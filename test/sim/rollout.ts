@@ -56,13 +56,23 @@ const oldDigest = '0'.repeat(64) as Digest
 const digestOf = (n: number): Digest => String(n).padStart(64, 'd') as Digest
 const fleet = 'f'.repeat(52) as Order['fleet']
 const parsed = new WeakMap<Fact, unknown>()
-// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the simulator’s bodies are its own
-const bodyOf = <T>(fact: Fact): T => {
+
+/** What the simulator's facts say, which nobody else writes. */
+interface Bodies {
+  readonly order: Partial<SignedOrder>
+  readonly control: Control
+  readonly preflight: PreflightBody
+  readonly outcome: OutcomeBody
+  readonly receipt: ReceiptBody
+}
+
+const bodyOf = <K extends keyof Bodies>(kind: K, fact: Fact): Bodies[K] => {
+  if (fact.kind !== kind) throw new Error(`a fact of kind ${fact.kind}, wanted ${kind}`)
   const known = parsed.get(fact)
-  if (known !== undefined) return known as T
-  const body: unknown = JSON.parse(fact.body)
+  if (known !== undefined) return known as Bodies[K]
+  const body = JSON.parse(fact.body) as Bodies[K]
   parsed.set(fact, body)
-  return body as T
+  return body
 }
 
 /** The shared truth of one seed: what really happened, whatever any replica believes. */
@@ -107,7 +117,9 @@ class Truth {
       const done = wave.nodes.filter(n => this.confirmed.get(id)?.has(n) === true).length
       if (done < need) this.run.violate('earlyStart', `node ${node.index} of wave ${at + 1} begins, wave ${k + 1} has ${done} of ${need}`)
     }
-    const isAborted = node.registers.ofKind('control').some(f => bodyOf<Control>(f).order === id && bodyOf<Control>(f).action === 'abort')
+    const isAborted = node.registers
+      .ofKind('control')
+      .some(f => bodyOf('control', f).order === id && bodyOf('control', f).action === 'abort')
     if (isAborted) this.run.violate('earlyStart', `node ${node.index} begins ${id.slice(0, 6)}, which it knows to be aborted`)
     this.#countInFlight(node, signed, at)
   }
@@ -185,15 +197,15 @@ class RolloutProgram extends Presence {
 
   #take(fact: Fact): void {
     if (fact.kind === 'order') {
-      const body = bodyOf<Partial<SignedOrder>>(fact)
+      const body = bodyOf('order', fact)
       if (body.id === undefined || body.order === undefined || body.plan === undefined || body.release === undefined) return
       this.#book.addOrder(body.id, body.order)
       this.#book.addPlan(body.order.plan, body.plan)
       this.#book.addRelease(body.order.release, body.release)
-    } else if (fact.kind === 'control') this.#book.addControl(fact.name, bodyOf<Control>(fact))
-    else if (fact.kind === 'preflight') this.#book.addPreflight(fact.owner as NodeId, bodyOf<PreflightBody>(fact))
-    else if (fact.kind === 'outcome') this.#book.addOutcome(fact.owner as NodeId, bodyOf<OutcomeBody>(fact))
-    else if (fact.kind === 'receipt') this.#book.addReceipt({ ...bodyOf<ReceiptBody>(fact), witness: fact.owner as NodeId })
+    } else if (fact.kind === 'control') this.#book.addControl(fact.name, bodyOf('control', fact))
+    else if (fact.kind === 'preflight') this.#book.addPreflight(fact.owner as NodeId, bodyOf('preflight', fact))
+    else if (fact.kind === 'outcome') this.#book.addOutcome(fact.owner as NodeId, bodyOf('outcome', fact))
+    else if (fact.kind === 'receipt') this.#book.addReceipt({ ...bodyOf('receipt', fact), witness: fact.owner as NodeId })
   }
 
   #orders(): readonly KnownOrder[] {
