@@ -8,10 +8,11 @@ import { appendFileSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, s
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs, promisify } from 'node:util'
-import { ask, type Json, tokenOf } from '../e2e/ask.ts'
+import { ask, tokenOf } from '../e2e/ask.ts'
 import { must, operator, TestFleet, type TestNode } from '../e2e/fleet.ts'
 import { largest, median, table } from './figures.ts'
 import { bench } from './teardowns.ts'
+import type { Json } from '../helpers/json.ts'
 
 const run = promisify(execFile)
 const libraries = [

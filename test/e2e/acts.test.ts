@@ -2,8 +2,9 @@ import { existsSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import t from 'tap'
-import { ask, type Caller, changesNothing, hex, type Json, logIn, nobody, refused, type Reply, tokenOf } from './ask.ts'
+import { ask, type Caller, changesNothing, hex, logIn, nobody, refused, type Reply, tokenOf } from './ask.ts'
 import { makeApp, must, operator, passphrase, TestFleet, until } from './fleet.ts'
+import type { Json } from '../helpers/json.ts'
 
 void t.test('what a session’s operator does in plain words, the node signs with that session’s key', { timeout: 240_000 }, async t => {
   const fleet = await new TestFleet(t).found(1)

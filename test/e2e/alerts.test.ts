@@ -4,8 +4,8 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import t from 'tap'
-import type { Json } from './ask.ts'
 import { makeApp, must, TestFleet, until } from './fleet.ts'
+import type { Json } from '../helpers/json.ts'
 
 void t.test(
   'halted, stalled, rolled back, safe mode, node lost: each is told once, by webhook and by command',

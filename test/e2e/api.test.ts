@@ -9,8 +9,9 @@ import t from 'tap'
 import { WebSocket } from 'ws'
 import { makeCa, makeNodeCertificate, newNodeKey } from '../../src/trust/index.ts'
 import { routesOf } from '../../src/web/routes.ts'
-import { ask, type Caller, changesNothing, failure, hex, id52, type Json, logIn, nobody, Pen, refused, type Reply, tokenOf } from './ask.ts'
+import { ask, type Caller, changesNothing, failure, hex, id52, logIn, nobody, Pen, refused, type Reply, tokenOf } from './ask.ts'
 import { must, operator, passphrase, TestFleet, until } from './fleet.ts'
+import type { Json } from '../helpers/json.ts'
 
 void t.test('a node asked from outside: who may what, and in which words', { timeout: 280_000 }, async t => {
   const fleet = await new TestFleet(t).found(1)

@@ -2,8 +2,9 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t from 'tap'
-import { ask, type Json, nobody } from './ask.ts'
+import { ask, nobody } from './ask.ts'
 import { must, TestFleet } from './fleet.ts'
+import type { Json } from '../helpers/json.ts'
 
 const page = readFileSync('docs/apps.md', 'utf8')
 const move = page.slice(page.indexOf('## Move an existing app'), page.indexOf('## What the node gives'))

@@ -13,9 +13,7 @@ import { type Code, codes, type DocumentKind, type Envelope, type FleetId, parse
 import { blockmapOf, formatBlockmap, judgePackage, sha256Hex } from '../../src/packages/index.ts'
 import { newNodeKey, newOneTimeKey, openOperatorKey, proveToken, type OperatorKey, signDocument } from '../../src/trust/index.ts'
 import { operator, passphrase, type TestNode } from './fleet.ts'
-
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- documents that a test looks into
-export type Json = any
+import type { Json } from '../helpers/json.ts'
 
 /** A caller as the node sees it: with a certificate or not, by the peers' door or not. */
 export interface Caller {

@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import { spawnSync } from 'node:child_process'
 import { createRequire } from 'node:module'
 import t from 'tap'
-import { ask, type Json, refused, tokenOf } from './ask.ts'
+import { ask, refused, tokenOf } from './ask.ts'
 import { type AppTraits, contents, makeApp, must, TestFleet, type TestNode, until } from './fleet.ts'
+import type { Json } from '../helpers/json.ts'
 
 const sqlite = createRequire(import.meta.url).resolve('better-sqlite3')
 const sum = 'sha256sum'

@@ -3,9 +3,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import t from 'tap'
-import { ask, type Caller, id52, type Json, logIn, nobody, Pen, refused, sessionOf } from './ask.ts'
+import { ask, type Caller, id52, logIn, nobody, Pen, refused, sessionOf } from './ask.ts'
 import { makeApp, must, operator, passphrase, TestFleet } from './fleet.ts'
 import { callerFor, type Cast, filled, goodRequests, type Operation, operationsOf, provoke } from './requests.ts'
+import type { Json } from '../helpers/json.ts'
 
 void t.test('what the node says of itself is so', { timeout: 280_000 }, async t => {
   const fleet = await new TestFleet(t).found(1)

@@ -6,8 +6,9 @@ import t from 'tap'
 import type { Code } from '../../src/model/index.ts'
 import { pack } from '../../src/packages/index.ts'
 import { fleetIdOf, makeRoot, newOperatorKey, sha256, spareAdminsOf, trustFirstRoot } from '../../src/trust/index.ts'
-import { ask, type Caller, changesNothing, hex, id52, type Json, nobody, Pen, picture, refused, type Reply, tokenOf } from './ask.ts'
+import { ask, type Caller, changesNothing, hex, id52, nobody, Pen, picture, refused, type Reply, tokenOf } from './ask.ts'
 import { makeApp, operator, type TestNode, TestFleet, until } from './fleet.ts'
+import type { Json } from '../helpers/json.ts'
 
 /** `packages` of a release that names these bytes, whatever they are. */
 const refsOf = (bytes: Buffer): Json => ({ any: { digest: sha256(bytes), size: bytes.length, blockmap: hex } })

@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process'
 import { join, resolve } from 'node:path'
 import t from 'tap'
-import { ask, changesNothing, type Json, nobody, Pen, refused, type Reply, tokenOf } from './ask.ts'
+import { ask, changesNothing, nobody, Pen, refused, type Reply, tokenOf } from './ask.ts'
 import { makeApp, must, TestFleet, until } from './fleet.ts'
+import type { Json } from '../helpers/json.ts'
 
 void t.test('logs of any node through any node', { timeout: 200_000 }, async t => {
   const fleet = await new TestFleet(t).found(2)

@@ -3,9 +3,10 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { pack } from '../../src/packages/index.ts'
-import { ask, type Json, nobody, Pen, refused, tokenOf } from './ask.ts'
+import { ask, nobody, Pen, refused, tokenOf } from './ask.ts'
 import { makeApp, must, TestFleet, type TestNode, until } from './fleet.ts'
 import { fill, smallDisk } from './small-disk.ts'
+import type { Json } from '../helpers/json.ts'
 
 const below = (node: TestNode, folder: string, ending: RegExp): string[] =>
   readdirSync(join(node.home, 'instance', folder)).filter(name => ending.test(name))

@@ -2,8 +2,9 @@
  * For every documented route that changes something: a request that it takes, and for every documented refusal one that it refuses. Which routes and
  * refusals there are the document says; a route or status without a request here is an error of the test.
  */
-import { ask, type Caller, hex, id52, type Json, nobody, type Pen, type Question, type Reply, tokenOf } from './ask.ts'
+import { ask, type Caller, hex, id52, nobody, type Pen, type Question, type Reply, tokenOf } from './ask.ts'
 import { operator, passphrase, type TestNode, until } from './fleet.ts'
+import type { Json } from '../helpers/json.ts'
 
 export interface Operation {
   readonly method: string

@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { connect } from 'node:tls'
 import t from 'tap'
 import { makeWebCertificate } from '../../src/trust/index.ts'
-import { ask, type Json, refused, tokenOf } from './ask.ts'
+import { ask, refused, tokenOf } from './ask.ts'
 import { type CliResult, makeApp, must, TestFleet, type TestNode, until } from './fleet.ts'
+import type { Json } from '../helpers/json.ts'
 
 void t.test('settings and secrets while a release is on trial', { timeout: 280_000 }, async t => {
   const fleet = await new TestFleet(t).found(1)

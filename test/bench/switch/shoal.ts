@@ -1,11 +1,12 @@
 /** A real node under load: a fleet of one, with members that are only links, and orders that an operator signs. */
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ask, type Json, Pen, tokenOf } from '../../e2e/ask.ts'
+import { ask, Pen, tokenOf } from '../../e2e/ask.ts'
 import { must, operator, TestFleet, type TestNode } from '../../e2e/fleet.ts'
 import type { Teardowns } from '../teardowns.ts'
 import { type AppTraits, writeApp } from './apps.ts'
 import type { Member, Target } from './protocol.ts'
+import type { Json } from '../../helpers/json.ts'
 
 const links = 25
 const switchLimitMs = 60_000

@@ -9,7 +9,8 @@ import { exchange } from '../../../src/cli/exchange.ts'
 import { found, nodeAtHome } from '../../../src/cli/home/index.ts'
 import { homePaths } from '../../../src/slots/index.ts'
 import { makeWebCertificate } from '../../../src/trust/index.ts'
-import { fakeNode, type Json, refusal, shoal } from './helpers.ts'
+import { fakeNode, refusal, shoal } from './helpers.ts'
+import type { Json } from '../../helpers/json.ts'
 
 const home = join(t.testdir(), 'home')
 const paths = homePaths(home)

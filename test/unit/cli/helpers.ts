@@ -8,9 +8,8 @@ import { run } from '../../../src/cli/main.ts'
 import type { Io } from '../../../src/cli/io.ts'
 import { homePaths } from '../../../src/slots/index.ts'
 import { readFileSync } from 'node:fs'
+import type { Json } from '../../helpers/json.ts'
 
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- documents that a test looks into
-export type Json = any
 export type Teardown = (work: () => unknown) => void
 
 export interface Ran {

@@ -26,7 +26,8 @@ import {
   type Token,
   trustFirstRoot,
 } from '../../../src/trust/index.ts'
-import { type Answerer, fakeNode, type Json, refusal, shoal } from './helpers.ts'
+import { type Answerer, fakeNode, refusal, shoal } from './helpers.ts'
+import type { Json } from '../../helpers/json.ts'
 
 /** Every file of a home but the slots' own, with contents and modes. */
 function snapshot(home: string): Map<string, string> {

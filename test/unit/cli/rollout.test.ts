@@ -22,7 +22,8 @@ import {
   type TrustedRoot,
   verifyDocument,
 } from '../../../src/trust/index.ts'
-import { type Answerer, type Asked, fakeNode, type Json, refusal, shoal } from './helpers.ts'
+import { type Answerer, type Asked, fakeNode, refusal, shoal } from './helpers.ts'
+import type { Json } from '../../helpers/json.ts'
 
 // --- what is drawn and said
 
