@@ -18,6 +18,10 @@ import {
 } from '../trust/index.ts'
 import { isRootRefusal } from './operators.ts'
 import type { WebServices } from './services.ts'
+import { Turns } from './turns.ts'
+
+/** New keys that wait for their turn; more are refused. */
+const maxWaiting = 8
 
 export interface Rotated {
   readonly name: string
@@ -37,7 +41,8 @@ export interface MadeKit {
 export class Keys {
   readonly #s: WebServices
   readonly #takeRoot: (text: string) => void
-  #last: Promise<unknown> = Promise.resolve()
+  /** One after the other: of two at once, one would put its file in the place of the other's, whose key counts then and is nowhere. */
+  readonly #turns = new Turns(1, maxWaiting)
 
   /** @param takeRoot judges the next root and tells the fleet */
   constructor(services: WebServices, takeRoot: (text: string) => void) {
@@ -48,10 +53,10 @@ export class Keys {
   /**
    * A new key for a person, for oneself under the passphrase that one has.
    * @param prove opens the caller's own key file with the passphrase of the body
-   * @throws ShoalError NOT_FOUND, NO_OPERATOR_KEY, LOGIN_FAILED, TOO_MANY_TRIES, BAD_ROOT, CONFLICT
+   * @throws ShoalError NOT_FOUND, NO_OPERATOR_KEY, LOGIN_FAILED, TOO_MANY_TRIES, BAD_ROOT, CONFLICT, BUSY
    */
   rotate(name: string, f: Fields, admin: OperatorKey, prove: (passphrase: string) => Promise<void>): Promise<Rotated> {
-    return this.#inTurn(() => this.#rotate(name, f, admin, prove))
+    return this.#turns.run(() => this.#rotate(name, f, admin, prove))
   }
 
   async #rotate(name: string, f: Fields, admin: OperatorKey, prove: (passphrase: string) => Promise<void>): Promise<Rotated> {
@@ -76,10 +81,10 @@ export class Keys {
 
   /**
    * Every earlier kit loses its force, so the body names the fleet that is meant: `{ fleet }`.
-   * @throws ShoalError OTHER_FLEET; NOT_ALLOWED where there is no CA key; BAD_ROOT, CONFLICT
+   * @throws ShoalError OTHER_FLEET; NOT_ALLOWED where there is no CA key; BAD_ROOT, CONFLICT, BUSY
    */
   kit(f: Fields, admin: OperatorKey): Promise<MadeKit> {
-    return this.#inTurn(() => this.#kit(f, admin))
+    return this.#turns.run(() => this.#kit(f, admin))
   }
 
   async #kit(f: Fields, admin: OperatorKey): Promise<MadeKit> {
@@ -103,13 +108,6 @@ export class Keys {
     const file = await this.#s.operatorKeys.read(name)
     if (file === null) throw new ShoalError('NOT_FOUND', `no key of ${name} is kept here`)
     return { name, file }
-  }
-
-  /** One after the other: of two at once, one would put its file in the place of the other's, whose key counts then and is nowhere. */
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#last.then(work)
-    this.#last = turn.catch(() => undefined)
-    return turn
   }
 
   get #root(): TrustedRoot {

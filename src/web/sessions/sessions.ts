@@ -20,7 +20,7 @@ import { RetryLater } from '../retry-later.ts'
 import { Challenges } from './challenge.ts'
 import { clockSlackMs, idleMs, longestMs, maxHashing, maxPerPerson, maxWaiting, touchMs } from './limits.ts'
 import { Throttle } from './throttle.ts'
-import { Turns } from './turns.ts'
+import { Turns } from '../turns.ts'
 
 export interface StoredSession {
   readonly hash: string

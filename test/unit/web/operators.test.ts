@@ -131,6 +131,35 @@ void t.test('a new key that may count stays beside the old one, and one that was
   await t.rejects(wrong.keys.rotate('eve', own, anna, proven), { code: 'NOT_FOUND' })
 })
 
+void t.test('of two rotations at once the second begins when the first has ended', async t => {
+  const { keys } = keyRig(() => undefined)
+  const proving = Promise.withResolvers<undefined>()
+  const begun: string[] = []
+  const first = keys.rotate('anna', own, anna, () => {
+    begun.push('first')
+    return proving.promise
+  })
+  const second = keys.rotate('anna', own, anna, async () => void begun.push('second'))
+  const kit = keys.kit(new Fields({ fleet: 'other' }, 'body'), anna)
+  let isRefused = false
+  kit.catch(() => (isRefused = true))
+  await new Promise(setImmediate)
+  t.same([begun, isRefused], [['first'], false], 'nor does a kit, whatever becomes of it')
+  proving.resolve(undefined)
+  await Promise.all([first, second])
+  t.same(begun, ['first', 'second'])
+  await t.rejects(kit, { code: 'OTHER_FLEET' })
+})
+
+void t.test('more keys than may wait are refused', async t => {
+  const { keys } = keyRig(() => undefined)
+  const proving = Promise.withResolvers<undefined>()
+  const all = Array.from({ length: 10 }, () => keys.rotate('anna', own, anna, () => proving.promise))
+  await t.rejects(Promise.all(all.slice(9)), { code: 'BUSY' })
+  proving.resolve(undefined)
+  t.equal((await Promise.allSettled(all)).filter(each => each.status === 'fulfilled').length, 9)
+})
+
 void t.test('a recovery kit holds the CA’s key under the passphrase that is told once', async t => {
   let text = ''
   const { keys, files } = keyRig(next => (text = next), 'PEM of the CA')

@@ -1,5 +1,5 @@
 /** A few at a time, a few more in line, the rest refused at once: what costs memory must not be had in any number. */
-import { ShoalError } from '../../model/index.ts'
+import { ShoalError } from '../model/index.ts'
 
 export class Turns {
   readonly #atOnce: number
