@@ -134,8 +134,12 @@ await t.test('a viewer sees every screen, and whatever is pressed there changes 
       // By Enter in a field a form is sent too.
       for (const field of await own.locator('main form input:enabled').all()) await field.press('Enter')
       for (const button of await own.locator('main button:enabled').all()) {
-        await button.click({ timeout: 2000 }).catch(() => undefined) // one that went by the click before
-        pressed += 1
+        // One may have gone by the click before.
+        const isPressed = await button.click({ timeout: 2000 }).then(
+          () => true,
+          () => false,
+        )
+        if (isPressed) pressed += 1
         t.equal(await dialog(own).count(), 0, `${hash}: nothing is asked of a viewer`)
       }
     }

@@ -7,6 +7,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { request } from 'node:https'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import Database from 'better-sqlite3'
 import type { Test } from 'tap'
 import { type TestNode, until } from './fleet.ts'
 
@@ -188,3 +189,11 @@ export const logged = (node: TestNode, text: string): string[] =>
     .file('instance/logs/node.log')
     .split('\n')
     .filter(line => line.includes(text))
+
+/** The epoch that stands in a node's database, read while nobody writes it. */
+export function epochIn(node: TestNode): number {
+  const file = new Database(join(node.home, 'instance/node.db'), { readonly: true })
+  const row = file.prepare<[], { value: string }>("select value from memory where key = 'epoch'").get()
+  file.close()
+  return Number(row?.value ?? 0)
+}

@@ -1,19 +1,10 @@
 import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import Database from 'better-sqlite3'
 import t from 'tap'
-import { keepSomething, logged, makeFaultApp, meet, suffer } from './faults.ts'
+import { epochIn, keepSomething, logged, makeFaultApp, meet, suffer } from './faults.ts'
 import { must, TestFleet, type TestNode, until } from './fleet.ts'
 
 const db = (node: TestNode): string => join(node.home, 'instance/node.db')
-
-/** The epoch that stands in a node's database, read while nobody writes it. */
-function epochIn(node: TestNode): number {
-  const file = new Database(db(node), { readonly: true })
-  const row = file.prepare<[], { value: string }>("select value from memory where key = 'epoch'").get()
-  file.close()
-  return Number(row?.value ?? 0)
-}
 
 function remove(node: TestNode): void {
   for (const suffix of ['', '-wal', '-shm']) rmSync(db(node) + suffix, { force: true })

@@ -1,20 +1,23 @@
 /** docs/recovery.md, row by row: passphrases, the founder, the kit, a box, the addresses of a venue. */
 import { copyFileSync, existsSync, statSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { type CliResult, makeApp, must, operator, passphrase, TestFleet, type TestNode, until } from './fleet.ts'
+import { freePort } from '../helpers/free-port.ts'
+
+/** A copy of the recovery kit, and how one signs with it. */
+function kitOf(fleet: TestFleet): { readonly file: string; readonly signing: readonly string[] } {
+  const [file, note] = [join(fleet.dir, 'kit.json'), join(fleet.dir, 'kit.txt')]
+  copyFileSync(join(fleet.first.home, 'certs/recovery-kit.json'), file)
+  writeFileSync(note, /^recovery passphrase: (.*)$/m.exec(fleet.first.file('certs/first-operator.txt'))?.[1] ?? '')
+  return { file, signing: ['--key', file, '--passphrase-file', note, '--json'] }
+}
 
 void t.test('the founder is lost: with the kit another node names an admin and lets others in', { timeout: 280_000 }, async t => {
   const fleet = await new TestFleet(t).found(2)
   const [founder, left] = [fleet.first, fleet.node(1)]
-  const kit = join(fleet.dir, 'kit.json')
-  const note = join(fleet.dir, 'kit.txt')
-  copyFileSync(join(founder.home, 'certs/recovery-kit.json'), kit)
-  const words = /^recovery passphrase: (.*)$/m.exec(founder.file('certs/first-operator.txt'))?.[1] ?? ''
-  writeFileSync(note, words)
+  const { file: kit, signing: withKit } = kitOf(fleet)
   const someKey = join(founder.home, 'certs/operators/anna.json')
-  const withKit = ['--key', kit, '--passphrase-file', note, '--json']
   await founder.kill()
 
   const refused = await left.cli(['invite', ...withKit])
@@ -49,14 +52,6 @@ void t.test('the founder is lost: with the kit another node names an admin and l
   const { nodes } = await third.api('nodes')
   t.same(new Set(nodes.map(n => n.id)), new Set([left.id, third.id]))
 })
-
-/** A copy of the recovery kit, and how one signs with it. */
-function kitOf(fleet: TestFleet): { readonly file: string; readonly signing: readonly string[] } {
-  const [file, note] = [join(fleet.dir, 'kit.json'), join(fleet.dir, 'kit.txt')]
-  copyFileSync(join(fleet.first.home, 'certs/recovery-kit.json'), file)
-  writeFileSync(note, /^recovery passphrase: (.*)$/m.exec(fleet.first.file('certs/first-operator.txt'))?.[1] ?? '')
-  return { file, signing: ['--key', file, '--passphrase-file', note, '--json'] }
-}
 
 void t.test('passphrases, a key file in wrong hands, and the kit', { timeout: 280_000 }, async t => {
   const fleet = await new TestFleet(t).found(2)
@@ -104,16 +99,6 @@ void t.test('passphrases, a key file in wrong hands, and the kit', { timeout: 28
   t.equal(await code(node.cli(['keys', 'rotate', 'otto', ...kit.signing])), 'NOT_ALLOWED', 'the old kit has no force')
   t.match(await rotate(node, ['otto', '--key', second], fresh), /^\w+-/, 'the new one has')
 })
-
-const freePort = (): Promise<number> =>
-  new Promise((done, fail) => {
-    const server = createServer()
-    server.on('error', fail)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number }
-      server.close(() => done(port))
-    })
-  })
 
 void t.test('a box is stolen; the venue moves', { timeout: 280_000 }, async t => {
   const fleet = await new TestFleet(t).found(3)

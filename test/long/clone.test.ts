@@ -1,19 +1,9 @@
 import { cpSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { logged, makeFaultApp, meet } from '../e2e/faults.ts'
 import { must, TestFleet, TestNode, until } from '../e2e/fleet.ts'
-
-const freePort = (): Promise<number> =>
-  new Promise((done, fail) => {
-    const server = createServer()
-    server.on('error', fail)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => done(typeof address === 'object' && address !== null ? address.port : 0))
-    })
-  })
+import { freePort } from '../helpers/free-port.ts'
 
 void t.test('a cloned disk: both machines stop taking orders and say so', { timeout: 560_000 }, async t => {
   const fleet = await new TestFleet(t).found(2)

@@ -1,14 +1,14 @@
 /**
- * The power goes while a node is founded, while one joins, and while one takes a release that migrates its data: what real processes asked of the disk
- * is recorded by strace, and for many moments the worst disk that POSIX allows is made (test/long/power-cut) and a node started on it. What was said
+ * The power goes while a node is founded, while one joins, while an identity is let go of, and while a node takes a release that migrates its data:
+ * what real processes asked of the disk is recorded by strace, and for many moments the worst disk that POSIX allows is made
+ * (test/helpers/power-cut) and a node started on it. What was said
  * before the cut is so afterwards; everything else is as before or as after. `SHOAL_SEED` repeats a run, `SHOAL_CUTS` makes more of them.
  */
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import Database from 'better-sqlite3'
 import t, { type Test } from 'tap'
-import { currentOf, keepSomething, treasures } from '../e2e/faults.ts'
+import { currentOf, epochIn, keepSomething, treasures } from '../e2e/faults.ts'
 import { makeApp, must, TestFleet, TestNode, until } from '../e2e/fleet.ts'
 import { Random } from '../helpers/random.ts'
 import { type Fate, fates, Recording, type Timed } from '../helpers/power-cut/index.ts'
@@ -178,14 +178,6 @@ const migrating = (apps: string, version: string, dataVersion: number): string =
     extra: { dataVersion },
   })
 
-/** The epoch that a home's database holds, while nobody has it open. */
-function epochIn(home: string): number {
-  const db = new Database(join(home, 'instance/node.db'))
-  const row = db.prepare<[], { value: string }>("select value from memory where key = 'epoch'").get()
-  db.close()
-  return Number(row?.value ?? 0)
-}
-
 void t.test('the power goes while a node takes a release, and is told things', { timeout: 1_600_000 }, async t => {
   if (skipped(t)) return
   const fleet = await new TestFleet(t).found(1)
@@ -201,8 +193,10 @@ void t.test('the power goes while a node takes a release, and is told things', {
   cpSync(fleet.first.home, live.home, { recursive: true, preserveTimestamps: true })
   t.teardown(() => live.kill())
   const recording = new Recording(root, join(dir, 'record'))
+  const held = epochIn(fleet.first)
+  const epochs = { held, started: held + 1, after: 0 }
   await recording.start(live)
-  const epochs = { before: 0, after: 0 }
+  recording.mark('start')
   const signing = ['--operator', 'anna', '--json', '--home', live.home]
   await recording.run('deploy', ['deploy', migrating(apps, '1.1.0', 2), '--soak', '300ms', ...signing])
   await recording.run('rename', ['rename', 'kiosk', '--json', '--home', live.home])
@@ -212,8 +206,9 @@ void t.test('the power goes while a node takes a release, and is told things', {
   const ended = new Promise(done => live.child?.once('exit', done))
   await must(live.cli(['stop', '--json']))
   await ended
-  epochs.after = epochIn(live.home)
-  t.comment(`epoch ${epochs.after}`)
+  epochs.after = epochIn(live)
+  t.comment(`epochs ${epochs.held}, ${epochs.after}`)
+  t.ok(epochs.after > epochs.started, 'the switch raised it too')
   await eachCut(t, recording, dir, 24, async (node, said, name) => {
     await node.start()
     const versions = said.has('deploy') ? ['1.1.0'] : ['1.0.0', '1.1.0']
@@ -237,6 +232,7 @@ void t.test('the power goes while a node takes a release, and is told things', {
       t.equal((await must(node.cli(['backup', 'verify', backup.json().id, '--json']))).code, 0, `${name}: the backup is whole`)
     await until(`${name}: nothing is half done`, async () => currentOf(node).state === 'good')
     await node.kill()
-    t.ok(epochIn(node.home) > (said.has('deploy') ? epochs.after : 0), `${name}: its epoch is above what it spoke with`)
+    const spokenWith = said.has('deploy') ? epochs.after : said.has('start') ? epochs.started : epochs.held
+    t.ok(epochIn(node) > spokenWith, `${name}: its epoch is above what it spoke with`)
   })
 })

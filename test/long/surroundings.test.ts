@@ -35,8 +35,12 @@ function cutRelease(node: TestNode, state: InState): void {
     cut(join(instance, 'slots', currentOf(node).app, 'index.js'), 100)
     return
   }
-  const parts = ['packages', 'inbox'].flatMap(dir => readdirSync(join(instance, dir)).map(name => join(instance, dir, name)))
-  for (const path of parts.filter(each => each.includes('part'))) cut(path, statSync(path).size >> 1)
+  const held = readdirSync(join(instance, 'packages')).map(name => join(instance, 'packages', name))
+  // While it comes it is a part; if it came in the same moment, it is the newest package.
+  const newest = held.filter(path => path.endsWith('.zip')).toSorted((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs)
+  const coming = [...held.filter(path => path.endsWith('.part')), ...newest][0]
+  if (coming === undefined) throw new Error('nothing has come yet')
+  cut(coming, statSync(coming).size >> 1)
 }
 
 const cuts: Readonly<Record<string, (node: TestNode, state: InState) => void>> = {
@@ -70,9 +74,10 @@ async function lockedRows(t: Test, changing: Changing): Promise<void> {
     for (const state of inStates)
       await changing.row(t, state, `${file} locked for 10 s`, async () => {
         const free = lockFile(join(node.home, file))
-        t.teardown(() => free?.())
+        if (free === null) throw new Error(`${file} could not be locked`)
+        t.teardown(free)
         await sleep(10_000)
-        free?.()
+        free()
       })
 }
 

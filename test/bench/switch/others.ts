@@ -2,7 +2,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -11,6 +10,7 @@ import type { Teardowns } from '../teardowns.ts'
 import { writeApp, writeServer } from './apps.ts'
 import { answers } from './clients.ts'
 import type { Target } from './protocol.ts'
+import { freePort } from '../../helpers/free-port.ts'
 
 /** Installed for the bench alone: its licence (AGPL) is no dependency's. */
 export const pm2Version = '7.0.4'
@@ -20,15 +20,6 @@ const run = promisify(execFile)
 export interface UnderLoad {
   readonly target: Target
   readonly turn: (n: number) => Promise<string>
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 interface Place {

@@ -2,7 +2,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -11,16 +10,9 @@ import { endGroup, homePaths, isAlive, readRegistry, registryOf, runningSupervis
 import { adoptSocket, bindAddress } from '../../../src/supervisor/socket.ts'
 import { serviceManager } from '../../../src/supervisor/service-manager.ts'
 import { ask, boot, type Home, makeHome, Running } from './home.ts'
+import { freePort } from '../../helpers/free-port.ts'
 
 const posix = process.platform === 'win32' ? { skip: 'Windows has no sockets by descriptor' } : {}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as net.AddressInfo
-  await new Promise(done => server.close(done))
-  return port
-}
 
 /** The node with a bound socket as descriptor 3, as systemd starts it; this process holds it too and never accepts. */
 async function startUnder(
