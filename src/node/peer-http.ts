@@ -7,16 +7,32 @@ import { serverNameOf, sha256 } from '../trust/index.ts'
 import type { Home } from './home.ts'
 import { type LogPage, type LogQuery, parseLogPage } from './logs.ts'
 
+/** ms until an address must have answered, or where an answer takes its time, until it is connected. */
 const connectTimeoutMs = 5000
 const maxSockets = 8
 const documentTimeoutMs = 10_000
+
+interface Question {
+  /** Below `/_shoal/peer/v1/`. */
+  readonly path: string
+  readonly headers: Record<string, string>
+  readonly signal: AbortSignal
+  /** Who is connected may take its time to answer, up to the signal. */
+  readonly isPatient?: boolean
+}
 
 export class PeerHttp {
   readonly #agent: Agent
   readonly #fleet: FleetId
   readonly #addressesOf: (peer: NodeId) => readonly string[]
+  readonly #connectMs: number
 
-  constructor(home: Home, addressesOf: (peer: NodeId) => readonly string[]) {
+  constructor(
+    home: Pick<Home, 'fleet' | 'key' | 'certPem' | 'caPem'>,
+    addressesOf: (peer: NodeId) => readonly string[],
+    connectMs = connectTimeoutMs,
+  ) {
+    this.#connectMs = connectMs
     this.#fleet = home.fleet
     this.#addressesOf = addressesOf
     this.#agent = new Agent({
@@ -32,7 +48,8 @@ export class PeerHttp {
 
   /** @param path below `/_shoal/peer/v1/` */
   readonly request: PeerRequest = async (peer, path, range, signal) => {
-    const answer = await this.#first(peer, path, range === null ? {} : { Range: `bytes=${range.first}-${range.last}` }, signal)
+    const headers = range === null ? {} : { Range: `bytes=${range.first}-${range.last}` }
+    const answer = await this.#first(peer, { path, headers, signal })
     return { status: answer.statusCode ?? 0, headers: answer.headers, body: answer }
   }
 
@@ -47,30 +64,34 @@ export class PeerHttp {
     return null
   }
 
-  /** A page of another node's log. @throws ShoalError NO_NODE, or what the node refuses */
-  async log(peer: NodeId, { lines, after }: LogQuery): Promise<LogPage> {
+  /** A page of another node's log. @throws ShoalError NO_NODE */
+  log(peer: NodeId, { lines, after }: LogQuery): Promise<LogPage> {
     const query = new URLSearchParams(after === null ? { lines: String(lines) } : { after })
-    return parseLogPage(await this.json(peer, `logs?${query.toString()}`, documentTimeoutMs))
+    return this.told(peer, `logs?${query.toString()}`, documentTimeoutMs, parseLogPage)
   }
 
-  /** What another node answers, parsed as JSON and no further. @throws ShoalError NO_NODE */
-  async json(peer: NodeId, path: string, timeoutMs: number): Promise<unknown> {
+  /**
+   * What another node says of itself, as far as this release understands it.
+   * @param timeoutMs until all of it is here: it may have to look first
+   * @throws ShoalError NO_NODE, whatever it was: what the other answers is not the fault of who asks here
+   */
+  async told<T>(peer: NodeId, path: string, timeoutMs: number, parse: (answer: unknown, what: string) => T): Promise<T> {
     const what = path.split('?')[0] ?? ''
     const who = `node ${peer.slice(0, 8)}`
     try {
-      const answer = await this.#first(peer, path, {}, AbortSignal.timeout(timeoutMs))
+      const answer = await this.#first(peer, { path, headers: {}, signal: AbortSignal.timeout(timeoutMs), isPatient: true })
       const text = await bodyOf(answer, maxDocumentBytes)
-      if (answer.statusCode === 200) return parseJson(text, `${what} of ${peer}`, maxDocumentBytes)
+      if (answer.statusCode === 200) return parse(parseJson(text, `${what} of ${peer}`, maxDocumentBytes), `${what} of ${peer}`)
       const older = answer.statusCode === 404 ? '; an older version may not know it' : ''
       throw new ShoalError('NO_NODE', `${who} answered ${answer.statusCode ?? 0} when asked for its ${what}${older}`)
     } catch (cause) {
-      if (cause instanceof ShoalError && cause.code !== 'PACKAGE_UNAVAILABLE') throw cause
+      if (cause instanceof ShoalError && cause.code === 'NO_NODE') throw cause
       throw new ShoalError('NO_NODE', `${who} cannot be asked for its ${what}: ${messageOf(cause)}`, { cause })
     }
   }
 
   async #text(peer: NodeId, path: string, signal: AbortSignal): Promise<string | null> {
-    const answer = await this.#first(peer, path, {}, signal)
+    const answer = await this.#first(peer, { path, headers: {}, signal })
     const text = await bodyOf(answer, maxDocumentBytes)
     return answer.statusCode === 200 ? text : null
   }
@@ -79,21 +100,21 @@ export class PeerHttp {
     this.#agent.destroy()
   }
 
-  async #first(peer: NodeId, path: string, headers: Record<string, string>, signal: AbortSignal): Promise<IncomingMessage> {
+  async #first(peer: NodeId, question: Question): Promise<IncomingMessage> {
     const addresses = this.#addressesOf(peer)
     let last: unknown = new ShoalError('PACKAGE_UNAVAILABLE', `node ${peer} has told no address`)
     for (const address of addresses) {
       try {
-        return await this.#ask(peer, address, path, headers, signal)
+        return await this.#ask(peer, address, question)
       } catch (error) {
-        signal.throwIfAborted()
+        question.signal.throwIfAborted()
         last = error
       }
     }
     throw last
   }
 
-  #ask(peer: NodeId, address: string, path: string, headers: Record<string, string>, signal: AbortSignal): Promise<IncomingMessage> {
+  #ask(peer: NodeId, address: string, { path, headers, signal, isPatient = false }: Question): Promise<IncomingMessage> {
     const { host, port } = parseAddress(address)
     const servername = serverNameOf(peer, this.#fleet)
     return new Promise((resolve, reject) => {
@@ -106,9 +127,12 @@ export class PeerHttp {
         agent: this.#agent,
         signal,
       })
-      req.setTimeout(connectTimeoutMs, () => req.destroy(new ShoalError('NO_NODE', `${address}: no answer for ${connectTimeoutMs} ms`)))
+      const ms = this.#connectMs
+      req.setTimeout(ms, () => req.destroy(new ShoalError('NO_NODE', `${address}: no answer for ${ms} ms`)))
+      const heard = (): unknown => req.setTimeout(0)
+      if (isPatient) req.once('socket', socket => (req.reusedSocket ? heard() : socket.once('secureConnect', heard)))
       req.on('response', answer => {
-        req.setTimeout(0)
+        heard()
         resolve(answer)
       })
       req.on('error', reject)

@@ -56,7 +56,11 @@ export function webServices(
     audit: runtime.store.audit,
     operatorKeys: operatorKeyFiles(home.paths.operators),
     recoveryKit: recoveryKitFile(home.paths.recoveryKit),
-    examine: () => runDoctor(home.paths.home),
+    examine: () => {
+      const over = new AbortController()
+      const forget = streams(() => over.abort())
+      return runDoctor(home.paths.home, over.signal).finally(forget)
+    },
     service: async () => (await runningSupervisor(home.paths))?.service ?? '',
     isConsole: () => runtime.voice.about().console,
     packages: runtime.packages,
@@ -74,7 +78,7 @@ export function webServices(
     probe: (address, expect) => runtime.mesh.probe(address, expect),
     links: () => runtime.mesh.links(),
     slotOf: digest => slotOf(home.paths.home, digest),
-    askPeer: (node, path, timeoutMs) => runtime.peerHttp.json(node, path, timeoutMs),
+    askPeer: (node, path, timeoutMs, parse) => runtime.peerHttp.told(node, path, timeoutMs, parse),
     pin: peer => changeConfig(config => ({ ...config, peers: [...config.peers.filter(p => p.id !== peer.id), peer] })),
     unpin: id => changeConfig(config => ({ ...config, peers: config.peers.filter(p => p.id !== id) })),
     rename: name => changeConfig(config => ({ ...config, name })),

@@ -1,8 +1,7 @@
 /** Routes that tell of any node what it alone knows: this node answers itself, another is asked as a member, and answers members. */
-import { asString, ShoalError } from '../model/index.ts'
+import { parseNodeId, ShoalError } from '../model/index.ts'
 import { About } from './about.ts'
 import { parseAbout } from './about-answer.ts'
-import { askedOf } from './asked.ts'
 import { parseDiagnosis } from './doctor.ts'
 import { findNode } from './names.ts'
 import { MemberTests } from './peers.ts'
@@ -27,7 +26,7 @@ export function aboutRoutes(s: WebServices, views: Views): readonly Route[] {
       handle: async (_ctx, param) => {
         const id = findNode(s, param('id'))
         if (id === s.self) return about.own()
-        return { ...(await askedOf(s, id, 'about', aboutTimeoutMs, parseAbout)), id }
+        return { ...(await s.askPeer(id, 'about', aboutTimeoutMs, parseAbout)), id }
       },
     },
     {
@@ -38,7 +37,7 @@ export function aboutRoutes(s: WebServices, views: Views): readonly Route[] {
         const id = findNode(s, param('id'))
         return {
           id,
-          ...(id === s.self ? await doctor.ask() : await askedOf(s, id, 'doctor', doctorTimeoutMs, parseDiagnosis)),
+          ...(id === s.self ? await doctor.ask() : await s.askPeer(id, 'doctor', doctorTimeoutMs, parseDiagnosis)),
         }
       },
     },
@@ -49,7 +48,7 @@ export function aboutRoutes(s: WebServices, views: Views): readonly Route[] {
       path: 'peer/v1/test',
       access: 'peer',
       handle: ctx => {
-        const target = asString(ctx.query['target'], 'query target', 64)
+        const target = parseNodeId(ctx.query['target'], 'query target')
         if (target === s.self) throw new ShoalError('BAD_REQUEST', 'query target: a node does not walk to itself')
         return tests.to(target)
       },

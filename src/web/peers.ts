@@ -1,6 +1,5 @@
 /** Peers as the API lists them, and the test that names the first step that fails. */
 import { asString, type Fields, formatAddress, type NodeId, parseAddress, ShoalError } from '../model/index.ts'
-import { askedOf } from './asked.ts'
 import { findNode } from './names.ts'
 import { type PeerTest, type PeerView, parsePeerTest } from './peer-view.ts'
 import type { WebServices } from './services.ts'
@@ -40,7 +39,7 @@ export async function testPeers(s: WebServices, views: Views, f: Fields): Promis
 
 /** Another node walks to members only: whom else it should call nobody may say but its own operator. */
 const askForTest = (s: WebServices, at: NodeId, target: NodeId): Promise<PeerTest> =>
-  askedOf(s, at, `test?target=${target}`, testTimeoutMs, parsePeerTest)
+  s.askPeer(at, `test?target=${target}`, testTimeoutMs, parsePeerTest)
 
 function oneTarget(s: WebServices, views: Views, target: string): { readonly id: NodeId | null; readonly address: string } {
   if (/:\d+$/.test(target)) return { id: null, address: formatAddress(parseAddress(target)) }

@@ -158,8 +158,8 @@ export interface WebServices {
   readonly links: () => readonly { readonly peer: NodeId; readonly dialled: boolean; readonly ageMs: number }[]
   /** What the manifest of a slot says: its kind, and `name@version`; both empty where it cannot be read. */
   readonly slotOf: (digest: string) => { readonly kind: string; readonly name: string }
-  /** JSON that another member answers: a path below `/_shoal/peer/v1/`. @throws ShoalError NO_NODE, or what it answers is no JSON */
-  readonly askPeer: (node: NodeId, path: string, timeoutMs: number) => Promise<unknown>
+  /** What another member answers, read by `parse`: a path below `/_shoal/peer/v1/`. @throws ShoalError NO_NODE */
+  readonly askPeer: <T>(node: NodeId, path: string, timeoutMs: number, parse: (answer: unknown, what: string) => T) => Promise<T>
   readonly pin: (peer: { readonly id: NodeId; readonly address: string }) => Promise<void>
   readonly unpin: (id: NodeId) => Promise<void>
   readonly rename: (name: string) => Promise<void>

@@ -1,0 +1,60 @@
+/** Questions to a peer, at a real TLS server with a member's certificate: how long is waited, and whose fault it is. */
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:https'
+import { setTimeout as wait } from 'node:timers/promises'
+import type { RequestListener } from 'node:http'
+import t, { type Test } from 'tap'
+import { asString } from '../../../src/model/index.ts'
+import { PeerHttp } from '../../../src/node/peer-http.ts'
+import { testFleet } from '../../helpers/certs.ts'
+
+const fleet = testFleet()
+const [self, peer] = [fleet.node(), fleet.node()]
+const connectMs = 200
+const read = (answer: unknown): string => asString(answer, 'answer', 10)
+
+/** The peer, and how this node asks it. */
+async function rig(t: Test, handle: RequestListener): Promise<{ readonly http: PeerHttp; readonly server: Server }> {
+  const tls = { key: peer.key, cert: peer.cert, ca: fleet.ca.cert, requestCert: true, ALPNProtocols: ['shoal/1'] }
+  const server = createServer(tls, handle).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  const home = { fleet: fleet.id, key: { id: self.id, key: self.key, spki: '' }, certPem: self.cert, caPem: fleet.ca.cert }
+  const http = new PeerHttp(home, () => [`127.0.0.1:${port}`], connectMs)
+  t.teardown(() => {
+    http.close()
+    server.closeAllConnections()
+    server.close()
+  })
+  return { http, server }
+}
+
+void t.test('who is connected has all the time that the question has, on a new connection and on a kept one', async t => {
+  const { http } = await rig(t, (_req, res) => void wait(3 * connectMs).then(() => res.end('"slow"')))
+  t.equal(await http.told(peer.id, 'about', 60_000, read), 'slow')
+  t.equal(await http.told(peer.id, 'about', 60_000, read), 'slow')
+})
+
+void t.test('a question of bytes goes to the next address soon', async t => {
+  const { http } = await rig(t, () => undefined)
+  await t.rejects(http.request(peer.id, 'packages/x', null, AbortSignal.timeout(60_000)), { code: 'NO_NODE' })
+})
+
+void t.test('whatever is wrong with the answer, it is the other node', async t => {
+  const answers: Readonly<Record<string, RequestListener>> = {
+    'no JSON': (_req, res) => void res.end('<html>'),
+    'nested too deep': (_req, res) => void res.end('['.repeat(500) + ']'.repeat(500)),
+    'without end': (_req, res) => void res.end(Buffer.alloc(20 << 20, ' ')),
+    'not what is read': (_req, res) => void res.end('{}'),
+    'a refusal': (_req, res) => void res.writeHead(403).end(),
+    'an older version': (_req, res) => void res.writeHead(404).end(),
+    'cut short': (_req, res) => void res.writeHead(200, { 'Content-Length': '10' }).end('x', () => res.destroy()),
+  }
+  for (const [what, handle] of Object.entries(answers)) {
+    const { http } = await rig(t, handle)
+    await t.rejects(http.told(peer.id, 'about', 60_000, read), { code: 'NO_NODE' }, what)
+    await t.rejects(http.log(peer.id, { lines: 10, after: null }), { code: 'NO_NODE' }, `${what}, asked for its log`)
+  }
+  const { http } = await rig(t, () => undefined)
+  await t.rejects(http.told(peer.id, 'about', connectMs, read), { code: 'NO_NODE' }, 'nothing in time')
+})
