@@ -15,7 +15,7 @@ const lookMs = 5000
 /** ms before each try. */
 const triesAtMs = [0, 1000, 5000, 25_000]
 const answerMs = 10_000
-/** Alerts that wait for one receiver; what comes on top is lost to it, and logged with how many that were. */
+/** Alerts that wait for one receiver; what comes on top is lost to it if it is not the quickest, and logged with how many that were. */
 const maxWaiting = 50
 const maxTold = 1000
 const memoryKey = 'alerts told'
@@ -74,17 +74,22 @@ export class Alerts {
       isOver = this.#told.delete(key) || isOver
     }
     if (isOver) this.#keep()
-    let begun = 0
+    let places = maxWaiting - this.#shortestLine()
     for (const [key, condition] of lasting) {
-      // What has no place in a line now is looked at again: a fleet that goes back as a whole loses no word to a receiver that works.
-      if (begun === maxWaiting) return
       const since = this.#since.get(key) ?? now
       this.#since.set(key, since)
       if (this.#begun.has(key) || now - since < condition.settleMs) continue
+      // What has no place in the line of the quickest receiver is looked at again: of a fleet that goes back as a whole it hears every word.
+      if (places <= 0) continue
       this.#begun.add(key)
-      begun += 1
+      places -= 1
       void this.#tell(condition)
     }
+  }
+
+  #shortestLine(): number {
+    const lengths = this.#o.targets().map(target => this.#lines.get(JSON.stringify(target))?.waiting ?? 0)
+    return lengths.length === 0 ? 0 : Math.min(...lengths)
   }
 
   async #tell(condition: Condition): Promise<void> {

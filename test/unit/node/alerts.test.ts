@@ -197,6 +197,27 @@ void t.test('what a receiver misses is named and counted, and the others hear it
   alerts.stop()
 })
 
+void t.test('a receiver that takes its time hears all of a burst', async t => {
+  const slow = await receiver(() => 200)
+  t.teardown(() => slow.server.close())
+  const { w, alerts, fields } = world([{ webhook: slow.url }])
+  for (const letter of 'abcdefghijklmnopqrstuvwxyz234567')
+    for (const node of [letter.padEnd(52, letter), letter.padEnd(52, 'a2')])
+      w.outcomes.set(node, { outcome: 'rolled-back', attempt: 1, reason: { code: 'APP_UNHEALTHY', message: node } })
+  const all = w.outcomes.size + 1 // and the halt
+  const first = slow.heard()
+  alerts.look()
+  alerts.look()
+  await first
+  while (slow.got.length < all) {
+    const next = slow.heard()
+    alerts.look()
+    await next
+  }
+  t.notOk(fields.some(f => f['said'] === 'alert lost'))
+  alerts.stop()
+})
+
 void t.test('a command is given the document on standard input, and no shell', async t => {
   const dir = t.testdir()
   const script = join(dir, 'tell.mjs')
