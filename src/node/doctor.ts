@@ -3,23 +3,29 @@
  * slots and hold up nobody. It answers on standard output, and ends with 1 where something is wrong.
  */
 import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf, parseJson, ShoalError } from '../model/index.ts'
+import { entryOf } from '../slots/index.ts'
 
 /** ms: it tests the way to every sync peer, and reads all slots. */
 const doctorMs = 120_000
 const maxAnswerBytes = 1 << 20
 
-/** The one module that starts everything, compiled or not. */
-const entry = ['entry.ts', 'entry.js'].map(name => join(import.meta.dirname, '..', name)).find(path => existsSync(path))
+/** The program that runs. */
+const programDir = join(import.meta.dirname, '..', '..')
 
-/** @throws ShoalError BUSY: it did not come to an end in time; INTERNAL: it said nothing that can be read */
-export function runDoctor(home: string): Promise<unknown> {
-  const options = { timeout: doctorMs, killSignal: 'SIGKILL', maxBuffer: maxAnswerBytes, windowsHide: true, cwd: home } as const
+/**
+ * @param signal this node is not asked any more
+ * @throws ShoalError BUSY: it did not come to an end in time; CANCELLED; SLOT_DAMAGED; INTERNAL: it said nothing that can be read
+ */
+export async function runDoctor(home: string, signal: AbortSignal): Promise<unknown> {
+  const entry = entryOf(programDir)
+  if (entry === null) throw new ShoalError('SLOT_DAMAGED', `${programDir} has no entry to start`)
+  const options = { signal, timeout: doctorMs, killSignal: 'SIGKILL', maxBuffer: maxAnswerBytes, windowsHide: true, cwd: home } as const
   return new Promise((resolve, reject) => {
-    execFile(process.execPath, [entry ?? '', 'doctor', '--json', '--home', home], options, (error, stdout) => {
-      if (error?.killed === true) reject(new ShoalError('BUSY', `the doctor did not come to an end in ${doctorMs / 1000} s`))
+    execFile(process.execPath, [entry, 'doctor', '--json', '--home', home], options, (error, stdout) => {
+      if (signal.aborted) reject(new ShoalError('CANCELLED', 'the node changes over, and its doctor with it'))
+      else if (error?.killed === true) reject(new ShoalError('BUSY', `the doctor did not come to an end in ${doctorMs / 1000} s`))
       else resolveJson(stdout, resolve, reject)
     })
   })
