@@ -29,19 +29,28 @@ async function untilStopped(context: Context, before: RunningSupervisor | null):
   })
 }
 
-/** A service manager that would start the node again at once is the one to ask. */
 async function stop(context: Context): Promise<Outcome> {
+  await (context.remembered === null ? stopAtHome(context) : stopThere(context))
+  return { document: { state: 'stopped' }, text: ['stopped'] }
+}
+
+/** A service manager that would start the node again at once is the one to ask. */
+async function stopAtHome(context: Context): Promise<void> {
   const running = await runningSupervisor(context.paths)
   const steps = running === null ? null : stopSteps(running.service)
   if (steps === null) await context.api().post('self/stop')
   else for (const step of steps) context.note(await take(step, false))
-  if (context.remembered === null) await untilStopped(context, running)
-  // Of another machine's node there is no process to look at, only its port.
-  else await until(context, 'the node has not stopped', async () => (await context.api().probe('livez')) === null)
-  return { document: { state: 'stopped' }, text: ['stopped'] }
+  await untilStopped(context, running)
+}
+
+/** Of another machine's node there is no process to look at, only its port. What runs at home is not meant. */
+async function stopThere(context: Context): Promise<void> {
+  await context.api().post('self/stop')
+  await until(context, 'the node has not stopped', async () => (await context.api().probe('livez')) === null)
 }
 
 async function restart(context: Context): Promise<Outcome> {
+  if (context.remembered !== null) return restartThere(context, context.remembered.url)
   context.requireNode()
   const { readToken } = nodeAtHome(context.paths)
   const before = readToken()
@@ -49,6 +58,12 @@ async function restart(context: Context): Promise<Outcome> {
   // Each start makes a new token; ready with a new one is the new worker.
   await until(context, 'the node is not ready again', async () => readToken() !== before && (await context.api().probe('readyz')) === 200)
   return { document: { state: 'ready' }, text: ['restarted'] }
+}
+
+/** From here the old worker looks like the new one, since no port needs to close between them: so nothing is promised. */
+async function restartThere(context: Context, url: string): Promise<Outcome> {
+  await context.api().post('self/restart')
+  return { document: { state: 'restarting' }, text: [`${url} was told to restart; \`shoal status\` says whether it is back`] }
 }
 
 async function leave(context: Context, args: Args): Promise<Outcome> {

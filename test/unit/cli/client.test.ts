@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { createServer as createTls } from 'node:https'
@@ -7,7 +7,10 @@ import t from 'tap'
 import { Client } from '../../../src/cli/client.ts'
 import { exchange } from '../../../src/cli/exchange.ts'
 import { found, nodeAtHome } from '../../../src/cli/home/index.ts'
-import { homePaths } from '../../../src/slots/index.ts'
+import type { Io } from '../../../src/cli/io.ts'
+import { rememberServer } from '../../../src/cli/remembered.ts'
+import { formatAddress } from '../../../src/model/index.ts'
+import { homePaths, identityOf, registryOf, writeRegistry } from '../../../src/slots/index.ts'
 import { makeWebCertificate } from '../../../src/trust/index.ts'
 import { fakeNode, refusal, shoal } from './helpers.ts'
 import type { Json } from '../../helpers/json.ts'
@@ -201,6 +204,37 @@ void t.test('a long list is fetched page by page, and is one document', async t 
   t.match(
     (await shoal(['fleet', 'list', '--all', '--home', home])).out,
     /^NAME {2}ID {8}REACH {5}APP[^]*n4 .*lost 5 s[^]*\n4 nodes, 2 lost\n$/,
+  )
+})
+
+void t.test('stop and restart of another node: the one at home is neither touched nor looked at', async t => {
+  mkdirSync(paths.run, { recursive: true })
+  const registry = registryOf(paths)
+  t.teardown(() => rmSync(registry))
+  // The node at home runs as a service: its manager would be the one to ask.
+  writeRegistry(registry, { service: 'systemd:shoal-of-no-machine', restart: 'service' }, [identityOf(process.pid)])
+  const folder = t.testdir()
+  const env = { HOME: folder, APPDATA: folder }
+  const url = `https://${formatAddress(nodeAtHome(paths).address)}`
+  const cert = readFileSync(paths.nodePem, 'utf8')
+  await rememberServer({ env } as unknown as Io, { url, cert, cookie: 'c', csrf: 'x', name: 'ann', key: null })
+  const { asked, server } = await fakeNode(
+    w => t.teardown(w),
+    home,
+    ({ path }, res) => {
+      if (path.endsWith('/self/stop')) {
+        res.once('close', () => server.closeAllConnections())
+        server.close()
+      }
+      return { status: 202, body: {} }
+    },
+  )
+  const there = (verb: string): ReturnType<typeof shoal> => shoal([verb, '--server', url, '--home', home, '--json'], { env })
+  t.match(await there('restart'), { code: 0, json: { state: 'restarting' } })
+  t.match(await there('stop'), { code: 0, json: { state: 'stopped' } })
+  t.strictSame(
+    asked.map(a => a.path),
+    ['/_shoal/api/v1/self/restart', '/_shoal/api/v1/self/stop'],
   )
 })
 
