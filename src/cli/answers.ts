@@ -240,6 +240,8 @@ export interface PeerAnswer {
   readonly address: string
   readonly isPinned: boolean
   readonly reach: string
+  /** null: there is no link, or it is not told. */
+  readonly linkedMs: number | null
 }
 
 const peer = (value: unknown, where: string): PeerAnswer => {
@@ -250,6 +252,7 @@ const peer = (value: unknown, where: string): PeerAnswer => {
     address: f.maybe('address', text(300), ''),
     isPinned: f.maybe('pinned', asBoolean, false),
     reach: f.maybe('reach', text(20), 'lost'),
+    linkedMs: f.maybe('linkedMs', asInteger, null),
   }
 }
 

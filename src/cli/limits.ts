@@ -1,7 +1,7 @@
 /** Limits and times of the command line. */
 
-/** An answer of the node's API; a write to a slow disk may take seconds. */
-export const answerDeadlineMs = 30_000
+/** An answer of the node's API: longer than it waits itself for what only another node knows (30 s), so that it can say which one was silent. */
+export const answerDeadlineMs = 40_000
 /** A package on its way to the node, and judged there. */
 export const uploadDeadlineMs = 15 * 60_000
 /** Bytes of one answer: 10,000 nodes are 7 MB. */
@@ -30,8 +30,14 @@ export const joinRetryMaxMs = 60_000
 export const allStepsUpTo = 50
 /** A token, an invite's answer, a passphrase file: far less. */
 export const maxInputChars = 8192
+/** Slots and backups of one node that are shown; it tells no more. */
+export const maxListed = 500
 /** Elements of a list that are asked for at once; the node gives no more. */
 export const pageSize = 10_000
 
 /** ms after which a shell that waits for names is told none; counted from the start of the process. */
 export const completionDeadlineMs = 1000
+/** So long the node may take in any case: on a slow machine the start alone uses the deadline up. */
+export const completionLeastMs = 300
+/** More names than that are no choice any more. */
+export const maxCompletedNames = 1000

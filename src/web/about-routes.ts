@@ -10,8 +10,8 @@ import { type Route, v1 } from './route.ts'
 import type { WebServices } from './services.ts'
 import type { Views } from './views.ts'
 
-/** ms for another node's answer: it walks over its disk for it. */
-const aboutTimeoutMs = 30_000
+/** ms for another node's answer: it walks over its disk for it. Whoever asks this node waits longer. */
+export const aboutTimeoutMs = 30_000
 const doctorTimeoutMs = 130_000
 
 export function aboutRoutes(s: WebServices, views: Views): readonly Route[] {

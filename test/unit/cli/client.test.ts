@@ -8,9 +8,11 @@ import { Client } from '../../../src/cli/client.ts'
 import { exchange } from '../../../src/cli/exchange.ts'
 import { found, nodeAtHome } from '../../../src/cli/home/index.ts'
 import type { Io } from '../../../src/cli/io.ts'
+import { answerDeadlineMs } from '../../../src/cli/limits.ts'
 import { rememberServer } from '../../../src/cli/remembered.ts'
 import { formatAddress } from '../../../src/model/index.ts'
 import { homePaths, identityOf, registryOf, writeRegistry } from '../../../src/slots/index.ts'
+import { aboutTimeoutMs } from '../../../src/web/about-routes.ts'
 import { makeWebCertificate } from '../../../src/trust/index.ts'
 import { fakeNode, refusal, shoal } from './helpers.ts'
 import type { Json } from '../../helpers/json.ts'
@@ -205,6 +207,40 @@ void t.test('a long list is fetched page by page, and is one document', async t 
     (await shoal(['fleet', 'list', '--all', '--home', home])).out,
     /^NAME {2}ID {8}REACH {5}APP[^]*n4 .*lost 5 s[^]*\n4 nodes, 2 lost\n$/,
   )
+})
+
+void t.test('what a node alone knows: its lines; a note where it cannot be asked, or the asked node is too old', async t => {
+  const peers = [
+    { ...node, id: 'b'.repeat(52), name: 'lost', reach: 'lost', linkedMs: null },
+    { ...node, name: 'near', pinned: true, linkedMs: 4000 },
+  ]
+  const backups = [{ id: 'b1', kind: 'backup', state: 'ready', bytes: 7 }]
+  const slots = [{ digest: 'd'.repeat(64), name: 'demo@1.0.0', bytes: 5, needs: ['current'] }]
+  const about = { slots, peers, backups, disk: { freeBytes: 9, totals: [{ reclaimable: 3 }] } }
+  let answer: { status?: number; body: unknown } = { body: about }
+  await fakeNode(
+    w => t.teardown(w),
+    home,
+    ({ path }) => (path.endsWith('/about') ? answer : { body: node }),
+  )
+  const show = (): ReturnType<typeof shoal> => shoal(['nodes', 'show', 'self', '--home', home])
+  const lines = (await show()).out.split('\n').slice(-6, -1)
+  t.strictSame(lines, [
+    '  slot     demo@1.0.0  5 B  current',
+    '  peer     lost  lost  10.0.0.7:8443',
+    '  peer     near  linked for 4 s  pinned  10.0.0.7:8443',
+    '  kept     b1  7 B  backup, ready',
+    '  disk     9 B free, 3 B may go',
+  ])
+  for (const code of ['NO_NODE', 'NOT_FOUND']) {
+    answer = { status: code === 'NO_NODE' ? 503 : 404, body: refusal(code, 'no') }
+    const { code: exit, json, err } = await shoal(['nodes', 'show', 'self', '--home', home, '--json'])
+    t.match({ exit, json }, { exit: 0, json: { id: node.id, about: null } }, code)
+    t.not(err, '', 'and says why')
+  }
+  answer = { status: 403, body: refusal('NOT_ALLOWED', 'no') }
+  t.equal((await show()).code, 4)
+  t.ok(answerDeadlineMs >= aboutTimeoutMs + 5000, 'who asks for it outwaits the node that asks the other')
 })
 
 void t.test('stop and restart of another node: the one at home is neither touched nor looked at', async t => {
