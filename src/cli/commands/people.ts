@@ -82,22 +82,30 @@ function isConsoleNode(context: Context): boolean {
   }
 }
 
+const keptFile = (context: Context, name: string): string => join(context.paths.operators, `${name}.json`)
+
 /** Where a person's new key goes. @throws ShoalError USAGE: it may not stay at this node */
 function fileForNew(context: Context, args: Args, command: string, name: string): string {
   const out = args.text('out')
   if (out !== undefined) return context.path(out)
-  if (isConsoleNode(context)) return join(context.paths.operators, `${name}.json`)
+  if (isConsoleNode(context)) return keptFile(context, name)
   throw new ShoalError('USAGE', `this is no console node, so no operator’s key is kept here: ${command} ${name} --out <file>`)
+}
+
+const mustBeNew = (file: string): void => {
+  if (existsSync(file)) throw new ShoalError('CONFLICT', `${file}: there is such a file already`)
+}
+
+/** Where a person's next key goes: it replaces the old one at its place, and no other file. @throws ShoalError USAGE, CONFLICT */
+function fileForNext(context: Context, args: Args, name: string): string {
+  const file = fileForNew(context, args, 'keys rotate', name)
+  if (file !== keptFile(context, name)) mustBeNew(file)
+  return file
 }
 
 async function list(context: Context): Promise<Outcome> {
   const { people } = parseFleet(await context.api().get('fleet'))
-  const rows = people.map(p => [
-    p.name,
-    p.role,
-    p.keyid.slice(0, 16),
-    existsSync(join(context.paths.operators, `${p.name}.json`)) ? 'key at home' : '',
-  ])
+  const rows = people.map(p => [p.name, p.role, p.keyid.slice(0, 16), existsSync(keptFile(context, p.name)) ? 'key at home' : ''])
   return {
     document: { operators: people, counts: { total: people.length }, next: null },
     text: table(['name', 'role', 'key', ''], rows, context.width),
@@ -112,7 +120,7 @@ async function add(context: Context, args: Args): Promise<Outcome> {
   const root = await trustedRoot(context)
   if (root.people.some(p => p.name === name)) throw new ShoalError('CONFLICT', `there is an operator ${name} already`)
   const file = fileForNew(context, args, 'operators add', name)
-  if (existsSync(file)) throw new ShoalError('CONFLICT', `${file}: there is such a file already`)
+  mustBeNew(file)
   await confirm(context, args.has('yes'), [`Adds ${name} as ${role} to fleet ${root.fleetName}.`], 'Add?')
   const passphrase = newPassphrase()
   const made = newOperatorKey(name, passphrase)
@@ -148,7 +156,7 @@ async function remove(context: Context, args: Args): Promise<Outcome> {
   const { generation } = parseFleet(await context.api().get('fleet'))
   const gone = root.people.filter(p => p.name === name).map(p => ({ ...p, until: generation, keeps: standing(context, p.keyid) }))
   await nextRoot(context, key, root, { people, retired: [...root.retired, ...gone] })
-  await removeTree(join(context.paths.operators, `${name}.json`))
+  await removeTree(keptFile(context, name))
   return { document: { name }, text: [`${name} is no operator any more`] }
 }
 
@@ -156,10 +164,10 @@ async function exportKey(context: Context, args: Args): Promise<Outcome> {
   const name = asUsage(() => parseOperatorName(args.need(0, 'name'), 'name'))
   const out = args.text('out')
   if (out === undefined) throw new ShoalError('USAGE', 'operators export needs --out <file>')
-  const source = join(context.paths.operators, `${name}.json`)
+  const source = keptFile(context, name)
   const target = context.path(out)
   if (!existsSync(source)) throw new ShoalError('NOT_FOUND', `${source}: no key of ${name} is kept here`)
-  if (existsSync(target)) throw new ShoalError('CONFLICT', `${target}: there is such a file already`)
+  mustBeNew(target)
   await writeDurable(target, readFileSync(source), 0o600)
   return { document: { name, file: target }, text: [`${target}: the key of ${name}, still encrypted under the passphrase`] }
 }
@@ -197,12 +205,12 @@ async function rotate(context: Context, args: Args): Promise<Outcome> {
       `there is no operator ${args.word(0) ?? key.name}; there are ${root.people.map(p => p.name).join(', ')}`,
     )
   const isOwn = person.keyid === key.keyid
+  const file = isOwn ? key.path : fileForNext(context, args, person.name)
   const plan = `Makes a new key for ${person.name} of fleet ${root.fleetName}: copies of the old key file sign nothing more, what it signed stands.`
   await confirm(context, args.has('yes'), [plan], 'Make it?')
   const passphrase = isOwn ? await key.passphrase() : newPassphrase()
   const made = newOperatorKey(person.name, passphrase)
   const { keyid, publicHex } = made.key
-  const file = isOwn ? key.path : fileForNew(context, args, 'keys rotate', person.name)
   const { generation } = parseFleet(await context.api().get('fleet'))
   const old = {
     name: person.name,

@@ -855,6 +855,27 @@ void t.test('a rotated key: signed by the old and the new one, what the old one 
   )
 })
 
+void t.test('another person’s new key: no file is overwritten, and nobody is asked for what cannot be done', async t => {
+  const { asked } = await fakeNode(w => t.teardown(w), home, agreeing())
+  const kit = { SHOAL_PASSPHRASE: made.recoveryPassphrase }
+  const out = join(folder, 'taken.json')
+  writeFileSync(out, 'somebody else’s')
+  const rotate = (more: readonly string[], isTTY = false): ReturnType<typeof shoal> =>
+    shoal(['keys', 'rotate', 'ann', '--key', paths.recoveryKit, '--json', '--home', home, ...more], { env: kit, stdin: 'n\n', isTTY })
+  t.equal((await rotate(['--out', out], true)).json.error.code, 'CONFLICT')
+  t.equal(readFileSync(out, 'utf8'), 'somebody else’s')
+  const store = new NodeStore(paths.db)
+  t.teardown(() => store.close())
+  store.remember('console', 'false')
+  t.equal((await rotate([], true)).json.error.code, 'USAGE')
+  store.remember('console', 'true')
+  t.equal(bodyOf(asked, 'root'), undefined, 'neither was handed in')
+  const own = join(paths.operators, 'ann.json')
+  const { code, json } = await rotate([])
+  t.match({ code, json }, { code: 0, json: { file: own } }, 'at a console node it takes the old one’s place')
+  t.equal(openOperatorKey(readFileSync(own, 'utf8'), json.passphrase).keyid, json.keyid)
+})
+
 void t.test('log lines of a node that went back are shown as `logs` shows them', async t => {
   const log = [
     '{"time":"2026-11-28T22:16:44.145Z","event":"worker failed","error":"Error: no printer\\n    at start"}',
