@@ -150,7 +150,7 @@ export const en = {
     none: 'Nothing is published yet.',
     noneHow: 'A release is a package that an operator has signed for.',
     find: 'Find a release',
-    noneFound: 'No release is called like that.',
+    noneFound: 'No release is called that.',
     columns: { release: 'Release', for: 'For', nodes: 'On', notes: 'Notes', next: 'Next' },
     rollOut: 'Roll out …',
     rollOutOf: (release: string) => `Roll out ${release} …`,
