@@ -37,7 +37,7 @@ export const pageSize = 10_000
 
 /** ms after which a shell that waits for names is told none; counted from the start of the process. */
 export const completionDeadlineMs = 1000
-/** So long the node may take in any case: on a slow machine the start alone uses the deadline up. */
+/** ms that the node is given in any case, however long the process took to start. */
 export const completionLeastMs = 300
-/** More names than that are no choice any more. */
+/** Names that a shell is given at once. */
 export const maxCompletedNames = 1000

@@ -1,5 +1,5 @@
 /** Which command somebody meant who typed it wrong, and how it is used: the second and third line of a wrong usage. Pure. */
-import { completionsOf } from './completion/index.ts'
+import { completionsOf, type Groups, namesOf } from './completion/index.ts'
 import type { Grammar } from './parser.ts'
 import type { CommandSpec } from './spec.ts'
 
@@ -9,12 +9,10 @@ export interface Usage {
   readonly help: string
 }
 
-/** Names under which a command is typed. */
-function namesOf(spec: CommandSpec, groups: Grammar['groups']): readonly string[] {
-  const [group = '', command] = spec.path.split(' ')
-  if (command === undefined) return [group, ...(spec.aliases ?? [])]
-  const groupNames = [group, ...(groups[group]?.aliases ?? [])]
-  return groupNames.flatMap(g => [command, ...(spec.aliases ?? [])].map(c => `${g} ${c}`))
+/** A command, typed in any of its ways. */
+function typedOf(spec: CommandSpec, groups: Groups): readonly string[] {
+  const { heads, names } = namesOf(spec, groups)
+  return heads.flatMap(head => names.map(name => `${head} ${name}`.trim()))
 }
 
 /** What was typed but options and their values. */
@@ -27,7 +25,7 @@ export function usageOf(argv: readonly string[], { specs, groups }: Pick<Grammar
   const words = wordsOf(argv, specs)
   const [first = ''] = words
   const two = words.slice(0, 2).join(' ')
-  const spec = specs.find(s => namesOf(s, groups).includes(two)) ?? specs.find(s => namesOf(s, groups).includes(first))
+  const spec = specs.find(s => typedOf(s, groups).includes(two)) ?? specs.find(s => typedOf(s, groups).includes(first))
   if (spec !== undefined) {
     const args = spec.args === undefined ? '' : ` ${spec.args}`
     return { line: `shoal ${spec.path} [options]${args}`, help: `shoal ${spec.path} --help` }

@@ -5,26 +5,20 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { asOneOf, ShoalError } from '../../model/index.ts'
 import { parseFleet, parseNodes, parseReleases, parseRollouts } from '../answers.ts'
-import { bash, completionsOf, fish, type NameKind, nameKinds, powershell, zsh } from '../completion/index.ts'
+import { bash, completionsOf, fish, type Groups, type NameKind, nameKinds, powershell, zsh } from '../completion/index.ts'
 import type { Context } from '../context.ts'
-import { completionDeadlineMs } from '../limits.ts'
+import { completionDeadlineMs, completionLeastMs, maxCompletedNames } from '../limits.ts'
 import { type Args, asUsage, type CommandSpec, type Outcome } from '../spec.ts'
 
 const shells = ['bash', 'zsh', 'fish', 'powershell'] as const
-/** Names that a shell is given at once. */
-const maxNames = 1000
-/** ms that the node is given in any case, however long this process took to start. */
-const leastMs = 300
-
-type Groups = Readonly<Record<string, { readonly aliases?: readonly string[] }>>
 
 /** What no shell takes for more than a word. */
 const isPlain = (name: string): boolean => /^[\w.@/+:-]+$/.test(name)
 
 const askFor: Readonly<Record<NameKind, (context: Context) => Promise<readonly string[]>>> = {
   nodes: async c =>
-    parseNodes(await c.api().get(`nodes?limit=${maxNames}`)).map(node => (isPlain(node.name) ? node.name : node.id.slice(0, 8))),
-  releases: async c => parseReleases(await c.api().get(`releases?limit=${maxNames}`)).map(r => `${r.name}@${r.version}`),
+    parseNodes(await c.api().get(`nodes?limit=${maxCompletedNames}`)).map(node => (isPlain(node.name) ? node.name : node.id.slice(0, 8))),
+  releases: async c => parseReleases(await c.api().get(`releases?limit=${maxCompletedNames}`)).map(r => `${r.name}@${r.version}`),
   rollouts: async c => ['latest', ...parseRollouts(await c.api().get('rollouts?limit=50')).map(r => r.id.slice(0, 8))],
   operators: async c => parseFleet(await c.api().get('fleet')).people.map(p => p.name),
 }
@@ -34,7 +28,7 @@ async function names(context: Context, args: Args): Promise<Outcome> {
   const ask = async (): Promise<readonly string[]> => askFor[kind](context)
   const found = ask().catch((): readonly string[] => [])
   const none: readonly string[] = []
-  const late = wait(Math.max(leastMs, completionDeadlineMs - performance.now()), none, { ref: false })
+  const late = wait(Math.max(completionLeastMs, completionDeadlineMs - performance.now()), none, { ref: false })
   const list = [...new Set(await Promise.race([found, late]))].filter(isPlain)
   return { document: { names: list }, text: list }
 }

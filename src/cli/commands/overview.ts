@@ -14,6 +14,9 @@ interface State {
   readonly rollout: RolloutAnswer | null
 }
 
+const isUnwell = ({ health }: NodeAnswer): boolean => health === 'safe-mode' || health === 'degraded'
+const isIll = (node: NodeAnswer): boolean => node.reach === 'lost' || isUnwell(node)
+
 /** The one command that helps most in this state, and why. Pure. */
 export function nextStep({ self, nodes, rollout }: State): string {
   const state = rollout?.state ?? ''
@@ -21,16 +24,14 @@ export function nextStep({ self, nodes, rollout }: State): string {
   if (stuckStates.has(state)) return `shoal rollout show ${id}    why it is ${state}, and what helps`
   if (state === 'paused') return `shoal rollout resume ${id}    let it go on`
   if (state === 'open') return `shoal rollout watch ${id}    follow it to its end`
-  if (self.health === 'safe-mode' || self.health === 'degraded') return 'shoal doctor    what is wrong here, and what to do'
-  const ill = nodes.find(node => node.health === 'safe-mode' || node.health === 'degraded')
+  if (isUnwell(self)) return 'shoal doctor    what is wrong here, and what to do'
+  const ill = nodes.find(isUnwell)
   if (ill !== undefined) return `shoal logs ${oneLine(ill.name)}    why it is ${ill.health}`
   const lost = nodes.find(node => node.reach === 'lost')
   if (lost !== undefined) return `shoal peers test ${oneLine(lost.name)}    which step towards it fails`
   if (nodes.length === 1) return 'shoal invite    let another machine in'
   return self.app === null ? 'shoal deploy DIR    bring an app to every node' : 'shoal help    all commands'
 }
-
-const isIll = (node: NodeAnswer): boolean => node.reach === 'lost' || node.health === 'safe-mode' || node.health === 'degraded'
 
 function linesOf(state: State): readonly string[] {
   const { self, nodes, rollout } = state

@@ -1,5 +1,5 @@
 export { bash } from './bash.ts'
 export { fish } from './fish.ts'
 export { powershell } from './powershell.ts'
-export { completionsOf, type NameKind, nameKinds } from './words.ts'
+export { completionsOf, type Groups, namesOf, type NameKind, nameKinds } from './words.ts'
 export { zsh } from './zsh.ts'

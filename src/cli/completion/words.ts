@@ -27,7 +27,14 @@ export interface Completions {
   readonly valued: ReadonlyMap<string, Hint>
 }
 
-type Groups = Readonly<Record<string, { readonly aliases?: readonly string[] }>>
+export type Groups = Readonly<Record<string, { readonly aliases?: readonly string[] }>>
+
+/** Names under which a command is typed: those of its group, empty for a command in none, and its own. */
+export function namesOf({ path, aliases = [] }: CommandSpec, groups: Groups): { heads: readonly string[]; names: readonly string[] } {
+  const [group = '', command] = path.split(' ')
+  const heads = command === undefined ? [''] : [group, ...(groups[group]?.aliases ?? [])]
+  return { heads, names: [command ?? group, ...aliases] }
+}
 
 const everywhere: readonly OptionSpec[] = [
   { flags: '--home <dir>', about: "the node's home" },
@@ -70,9 +77,7 @@ function placesOf(specs: readonly CommandSpec[], groups: Groups): Map<string, Pl
     places.set(at, { ...known, ...more, commands: [...new Set([...known.commands, ...(more.commands ?? [])])], options })
   }
   for (const spec of specs) {
-    const [group = '', command] = spec.path.split(' ')
-    const names = [command ?? group, ...(spec.aliases ?? [])]
-    const heads = command === undefined ? [''] : [group, ...(groups[group]?.aliases ?? [])]
+    const { heads, names } = namesOf(spec, groups)
     const [first = ''] = spec.args?.split(' ') ?? []
     const own = { options: spec.options ?? [], ...hintOf(first, spec.path, spec.values) }
     for (const head of heads) {

@@ -1,4 +1,4 @@
-/** The script for zsh. No variable in it is called \`path\`: zsh ties that one to PATH, and no command would be found any more. */
+/** The script for zsh. No variable in it is called `path`: zsh ties that one to PATH, and no command would be found any more. */
 import { type Dialect, walk } from './walk.ts'
 import type { Completions } from './words.ts'
 
