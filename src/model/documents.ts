@@ -14,7 +14,7 @@ import {
   parseNodeId,
   parseOrderId,
 } from './ids.ts'
-import { maxDocumentBytes, maxPackageBytes } from './limits.ts'
+import { maxControlNodes, maxDocumentBytes, maxPackageBytes } from './limits.ts'
 import { type Handover, parseHandover, parsePackageKind, type PackageKind } from './manifest.ts'
 import { ShoalError } from './errors.ts'
 import { asBoolean, asInteger, asOneOf, asString, Fields, parseJson } from './parse.ts'
@@ -229,6 +229,13 @@ export function parseControl(value: unknown): Control {
     by: f.get('by', parseOperatorName),
     at: f.string('at', 40),
   }
+}
+
+/** The nodes of each control that it takes to name them all: one control, if none is named. */
+export function controlParts(nodes: readonly NodeId[]): readonly (readonly NodeId[])[] {
+  const parts: (readonly NodeId[])[] = []
+  for (let at = 0; at === 0 || at < nodes.length; at += maxControlNodes) parts.push(nodes.slice(at, at + maxControlNodes))
+  return parts
 }
 
 /** Lets `uses` nodes in, at the one node `redeemer`, which alone counts uses and looks at `expiresAt`. */

@@ -6,6 +6,8 @@ export const defaultPort = 8443
 export const maxJsonDepth = 64
 /** Characters of one fact's body. Members carry whole envelopes; everything else is far smaller. */
 export const maxFactBody = 16_384
+/** Nodes of one control: its envelope must fit into a fact. */
+export const maxControlNodes = 180
 /** Characters of a root: some 500 people, or 200 with many who were removed; escaped in a frame it stays below the 256 KiB of one. */
 export const maxRootText = 196_608
 /** Facts of one writer; receipts and outcomes are kept as long as their orders. */

@@ -9,6 +9,7 @@ import {
   asString,
   type Control,
   type ControlAction,
+  controlParts,
   type DocumentKind,
   Fields,
   type Hold,
@@ -32,8 +33,6 @@ import type { Views } from './views.ts'
 const defaultInviteMs = 1_800_000
 const maxInviteMs = 366 * 86_400_000
 const maxPlatforms = 32
-/** Nodes of one control: its envelope must fit into a fact (`maxFactBody`). */
-const maxControlNodes = 180
 
 /** @throws ShoalError UNAUTHENTICATED, NOT_ALLOWED: who has no session signs nothing here */
 export function sessionOf(caller: Caller): { readonly session: Session; readonly secret: string } {
@@ -97,8 +96,8 @@ export class Acts {
     const key = this.signer(caller)
     const known = findRollout(this.#views, rollout)
     const nodes = this.#meant(f, action, known)
-    for (let at = 0; at === 0 || at < nodes.length; at += maxControlNodes) {
-      const control: Control = { ...this.#act(key), order: known.id, action, nodes: nodes.slice(at, at + maxControlNodes) }
+    for (const part of controlParts(nodes)) {
+      const control: Control = { ...this.#act(key), order: known.id, action, nodes: part }
       yield this.#signed('control', control, key)
     }
   }

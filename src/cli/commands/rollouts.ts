@@ -1,5 +1,5 @@
 /** Rollouts: make an order, follow it, steer it. What changes the fleet is signed here and shown before. */
-import { type Control, type ControlAction, didYouMean, type NodeId, ShoalError } from '../../model/index.ts'
+import { type Control, type ControlAction, controlParts, didYouMean, type NodeId, ShoalError } from '../../model/index.ts'
 import { mkdtemp } from 'node:fs/promises'
 import { statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,7 +12,7 @@ import { oneLine, plural, table } from '../output.ts'
 import { confirm } from '../prompt.ts'
 import { publish } from '../publishing.ts'
 import { glyphsFor, render } from '../render.ts'
-import { findKey, personOf, sign, signingOptions, yesOption } from '../signing.ts'
+import { findKey, type LockedKey, personOf, sign, signingOptions, yesOption } from '../signing.ts'
 import type { Args, CommandSpec, OptionSpec, Outcome } from '../spec.ts'
 import { preflightRows, verdictOf } from '../verdict.ts'
 import { watchRollout, type Watched } from '../watch.ts'
@@ -106,7 +106,15 @@ async function watchIt(context: Context, args: Args): Promise<Outcome> {
   return ended(context, await watchRollout(context, id))
 }
 
-/** Signs a control and hands it in. */
+/** Signs a control and hands it in: its generation follows from all that counts by now. */
+async function handIn(context: Context, key: LockedKey, what: Pick<Control, 'order' | 'action' | 'nodes'>): Promise<unknown> {
+  const fleet = parseFleet(await context.api().get('fleet'))
+  const { name } = personOf(key, fleet)
+  const payload: Control = { ...what, fleet: fleet.fleet, generation: fleet.generation + 1, by: name, at: new Date().toISOString() }
+  return context.api().post(`rollouts/${what.order}/${what.action}`, { envelope: await sign('control', payload, key) })
+}
+
+/** One fact names so many nodes and no more, so many nodes take several controls. */
 async function control(
   context: Context,
   args: Args,
@@ -116,8 +124,7 @@ async function control(
 ): Promise<Outcome> {
   const key = findKey(context, args)
   const rollout = parseRollout(await get(context, args.word(0) ?? 'latest'))
-  const fleet = parseFleet(await context.api().get('fleet'))
-  const person = personOf(key, fleet)
+  personOf(key, parseFleet(await context.api().get('fleet')))
   const nodes = nodesOf(rollout)
   if (question !== null)
     await confirm(
@@ -126,16 +133,9 @@ async function control(
       [`${action} ${oneLine(rollout.release)} (${rollout.id.slice(0, 8)}, ${rollout.state})`],
       question,
     )
-  const payload: Control = {
-    fleet: fleet.fleet,
-    order: rollout.id as Control['order'],
-    generation: fleet.generation + 1,
-    action,
-    nodes,
-    by: person.name,
-    at: new Date().toISOString(),
-  }
-  const document = await context.api().post(`rollouts/${rollout.id}/${action}`, { envelope: await sign('control', payload, key) })
+  let document: unknown
+  for (const part of controlParts(nodes))
+    document = await handIn(context, key, { order: rollout.id as Control['order'], action, nodes: part })
   const whom = nodes.length === 0 ? '' : ` ${plural(nodes.length, 'node')}`
   return { document, text: [`${action}${whom}: ${oneLine(rollout.release)} (${rollout.id.slice(0, 8)})`] }
 }

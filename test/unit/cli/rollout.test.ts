@@ -8,7 +8,7 @@ import { found } from '../../../src/cli/home/index.ts'
 import { barLine } from '../../../src/cli/upload-bar.ts'
 import { verdictOf } from '../../../src/cli/verdict.ts'
 import { watch } from '../../../src/cli/watch.ts'
-import { parseControl, parseOrder, parseRelease, parseRemoval, ShoalError } from '../../../src/model/index.ts'
+import { maxFactBody, parseControl, parseOrder, parseRelease, parseRemoval, ShoalError } from '../../../src/model/index.ts'
 import { homePaths } from '../../../src/slots/index.ts'
 import { NodeStore } from '../../../src/store/index.ts'
 import {
@@ -27,7 +27,7 @@ import type { Json } from '../../helpers/json.ts'
 
 // --- what is drawn and said
 
-const idOf = (n: number): string => 'abcdefghijklmnopqrstuvwxyz'[n % 26]!.repeat(8).padEnd(52, '2')
+const idOf = (n: number): string => 'abcdefghijklmnopqrstuvwxyz'[Math.floor(n) % 26]!.repeat(8).padEnd(52, '2')
 const nodeRow = (n: number, more: object = {}): object => ({
   id: idOf(n),
   name: `shop-${n}`,
@@ -564,6 +564,34 @@ void t.test('controls are signed with full ids and the next generation', async t
   asked.length = 0
   t.equal((await shoal(['rollout', 'abort', '--rollback', '--json', '--home', home], { env })).code, 0)
   t.match(bodyOf(asked, 'rollouts/draft'), { release: null, rollback: { to: null } })
+})
+
+void t.test('more nodes than one control can name take several, each made when the one before it counts', async t => {
+  const rows = Array.from({ length: 300 }, (_, n) => ({
+    ...nodeRow(n),
+    id: idOf(n).slice(0, 44) + idOf(n / 26).slice(0, 8),
+    outcome: 'failed',
+  }))
+  let generation = 7
+  const { asked } = await fakeNode(
+    w => t.teardown(w),
+    home,
+    agreeing(a => {
+      if (a.path.endsWith('/fleet')) return { body: fleetDoc({ generation }) }
+      if (a.method === 'POST') generation += 2
+      return a.method === 'GET' && a.path.includes('/rollouts/') ? { body: rolloutDoc('halted', { nodes: rows }) } : undefined
+    }),
+  )
+  const { code, out } = await shoal(['rollout', 'skip', 'rrrrrr', '--home', home], { env })
+  t.equal(code, 0)
+  t.match(out, /300 nodes/)
+  const made = asked.filter(a => a.method === 'POST').map(a => parseControl(payload(a.body.envelope, 'control')))
+  t.match(made, [{ generation: 8 }, { generation: 10 }])
+  t.strictSame(
+    made.flatMap(control => control.nodes),
+    rows.map(row => row.id),
+  )
+  for (const a of asked) t.ok(JSON.stringify(a.body?.envelope ?? null).length <= maxFactBody, 'it fits a fact')
 })
 
 void t.test('--wait ends with the verdict: exit 5 and the document with its error', async t => {
