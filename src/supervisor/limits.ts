@@ -19,6 +19,8 @@ export const parkDeadlineMs = 5000
 export const probationSlackMs = 30_000
 /** A parked worker lives at least this long, so that its idle clients close first: keep-alive 5 s, Node's buffer 1 s, half a second of `comeAnewMs`, reserve. */
 export const retireAfterMs = 7000
+/** Nobody serves what a parked worker holds: then its clients were refused, after 30 s, and nobody waits for it any more. */
+export const unservedMs = 40_000
 /** Time to drain at `stop`; then again `killAfterMs` until it is killed. */
 export const stopGraceMs = 5000
 export const killAfterMs = 2000

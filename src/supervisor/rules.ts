@@ -63,6 +63,7 @@ function retireParked(turn: Turn): void {
 
 /** When a parked worker has nobody left to pass on for: its clients may keep their connections from the moment that the next one serves. */
 export function retireAt(state: State, { stage, parkedAt }: Worker): number {
+  if (stage !== 'parked') return Infinity
   const main = state.workers.find(w => w.id === state.mainId)
-  return stage === 'parked' && main?.stage === 'serving' ? Math.max(parkedAt, main.servingSince) + limits.retireAfterMs : Infinity
+  return main?.stage === 'serving' ? Math.max(parkedAt, main.servingSince) + limits.retireAfterMs : parkedAt + limits.unservedMs
 }

@@ -247,6 +247,21 @@ void t.test('who parked first stays until somebody serves what it holds', t => {
   t.end()
 })
 
+void t.test('who holds what nobody will ever serve goes too', t => {
+  const h = new House().started()
+  h.bad[appTwo] = { listening: 'silent' }
+  h.say(1, { t: 'switch', target: toTwo() })
+  h.drain()
+  h.bad[appOne] = { go: 'silent' }
+  h.say(2, { t: 'condemn', code: 'APP_UNHEALTHY', message: 'ill' })
+  h.drain()
+  h.pass(39_000)
+  t.ok(h.alive.includes(2))
+  h.pass(2000)
+  t.notOk(h.alive.includes(2), 'its clients were refused after 30 s')
+  t.end()
+})
+
 void t.test('an overlap switch: go before park, both hold the node for a moment', async t => {
   const h = new House().started()
   h.say(1, { t: 'switch', target: toTwo('overlap') })
