@@ -61,7 +61,7 @@ export class GoingBack {
   async prepare(known: KnownOrder, attempt: number, signal: AbortSignal): Promise<void> {
     const due = this.#due(known)
     if (due === null) return
-    const { swap, bytes } = due.how === 'keep' ? await this.#kept(due) : await this.#restored(known.id, due, signal)
+    const { swap, bytes } = due.how === 'keep' ? await this.#kept(known.id, due) : await this.#restored(known.id, due, signal)
     // An older snapshot yet is copied once more, and migrated.
     rememberPreparation(this.#o.memory, due.digest, 2 * copyTimeMs(bytes))
     this.#prepared = { ...swap, order: known.id, attempt }
@@ -72,11 +72,11 @@ export class GoingBack {
     return this.#isPrepared(order, attempt) ? this.#prepared : null
   }
 
-  async #kept({ dataVersion: readBy, back: { held } }: Due): Promise<Prepared> {
+  async #kept(order: string, { dataVersion: readBy, back: { held } }: Due): Promise<Prepared> {
     const { name, dataVersion } = held
     const id = snapshotId(name, dataVersion, dataVersion, 'swap')
     const swap = { kind: 'keep', id, source: null, to: { name, dataVersion, readBy }, identity: false } as const
-    return { swap, bytes: await treeBytes(this.#o.paths.data) }
+    return { swap, bytes: await this.#measured(order, this.#o.paths.data) }
   }
 
   async #restored(order: string, { back: { held, snapshot } }: Due, signal: AbortSignal): Promise<Prepared> {
@@ -86,9 +86,9 @@ export class GoingBack {
       throw new ShoalError('NO_SNAPSHOT', `the data has version ${dataVersion}, and no older data of ${name} lies here`)
     const into = snapshotId(name, dataVersion, snapshot.dataVersion, 'swap')
     const job = { t: 'stage', home: paths.home, id: snapshot.id, into, self, reserveBytes: reserveBytes() } as const
-    const bytes = await treeBytes(snapshot.dir)
+    const bytes = await this.#measured(order, snapshot.dir)
     try {
-      const ms = (this.#o.leastCopyMs ?? leastCopyMs) + copyTimeMs(bytes)
+      const ms = this.#leastMs + copyTimeMs(bytes)
       await this.#within(ms, order, limit => runAside<'stage'>(job, AbortSignal.any([signal, limit])))
     } catch (error) {
       await this.#drop(into)
@@ -98,18 +98,28 @@ export class GoingBack {
     return { swap: { kind: 'restore', id: into, source: snapshot.id, to, identity: false }, bytes }
   }
 
+  get #leastMs(): number {
+    return this.#o.leastCopyMs ?? leastCopyMs
+  }
+
+  #measured(order: string, dir: string): Promise<number> {
+    return this.#within(this.#leastMs, order, () => treeBytes(dir))
+  }
+
   /** What cannot be removed the next start of an app removes. */
   async #drop(id: string): Promise<void> {
     await dropStaged(this.#o.paths, id).catch((error: unknown) => this.#o.log('copy not removed', { id, error: messageOf(error) }))
   }
 
-  /** Copies with an end: a disk that hangs must not hold the order for ever. */
-  async #within(ms: number, order: string, copy: (limit: AbortSignal) => Promise<unknown>): Promise<void> {
+  /** Work with an end: a disk that hangs must not hold the order for ever. */
+  async #within<T>(ms: number, order: string, work: (limit: AbortSignal) => Promise<T>): Promise<T> {
     const limits = new AbortController()
     const timer = setTimeout(() => limits.abort(new ShoalError('INTERNAL', `the copy of the data did not end in ${ms} ms`)), ms)
+    const over = Promise.withResolvers<never>()
+    limits.signal.addEventListener('abort', () => over.reject(limits.signal.reason))
     this.#copying = { order, limits }
     try {
-      await copy(limits.signal)
+      return await Promise.race([work(limits.signal), over.promise])
     } finally {
       clearTimeout(timer)
       this.#copying = null
