@@ -45,7 +45,10 @@ export function operatorKeyFiles(folder: string): OperatorKeyFiles {
     unstage: name => removeTree(newOf(name)),
     staged: async name => (isName(name) ? textOf(newOf(name)) : null),
     save: (name, text) => writeDurable(pathOf(name), text, 0o600),
-    drop: name => removeTree(pathOf(name)),
+    drop: async name => {
+      await removeTree(newOf(name))
+      await removeTree(pathOf(name))
+    },
     keepsKeys: async () => (await names()).length > 0,
     read: async name => (isName(name) ? textOf(pathOf(name)) : null),
   }

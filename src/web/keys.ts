@@ -3,7 +3,6 @@
  * until the root names it: after a death in between, who logs in with the new one settles it.
  */
 import { type Fields, parseOperatorName, ShoalError } from '../model/index.ts'
-import { standingDocuments } from '../rollout/index.ts'
 import {
   kitFileOf,
   kitName,
@@ -16,7 +15,7 @@ import {
   sealLater,
   type TrustedRoot,
 } from '../trust/index.ts'
-import { isRootRefusal } from './operators.ts'
+import { isRootRefusal, retiredOf } from './operators.ts'
 import type { WebServices } from './services.ts'
 import { Turns } from './turns.ts'
 
@@ -71,7 +70,7 @@ export class Keys {
     const { keyid, publicHex } = made.key
     const change = (root: TrustedRoot): RootChange => ({
       people: root.people.map(p => (p.name === person.name ? { ...p, keyid, publicHex } : p)),
-      retired: [...root.retired, this.#retired(this.#personOf(name))],
+      retired: [...root.retired, retiredOf(this.#personOf(name), this.#s.replica)],
     })
     // Somebody may have changed the root while the key was made: the change is made to what stands now.
     await this.#handIn(change, isOwn ? [admin, made.key] : [admin], () => this.#s.operatorKeys.unstage(person.name))
@@ -118,11 +117,6 @@ export class Keys {
     const person = this.#root.people.find(p => p.name === name)
     if (person === undefined) throw new ShoalError('NOT_FOUND', `there is no operator ${name.slice(0, 64)}`)
     return person
-  }
-
-  #retired({ name, keyid, publicHex }: Person): TrustedRoot['retired'][number] {
-    const { fleet, registers } = this.#s.replica
-    return { name, keyid, publicHex, until: fleet.generation, keeps: standingDocuments(registers.all(), keyid) }
   }
 
   /** What the root refuses for sure leaves no file behind; after all else it may count already, and its key must not be lost. */

@@ -10,6 +10,7 @@ import {
   nextRootText,
   type OperatorKey,
   type Person,
+  type RetiredPerson,
   type RootChange,
   roles,
   type TrustedRoot,
@@ -26,6 +27,15 @@ export interface NewPerson {
 /** The root was refused for sure. After all else it may count already, and its key must not be lost. */
 export const isRootRefusal = (error: unknown): boolean =>
   error instanceof ShoalError && ['CONFLICT', 'BAD_ROOT', 'BAD_SIGNATURE', 'NOT_ALLOWED', 'TOO_LARGE', 'FLEET_UNKNOWN'].includes(error.code)
+
+/** A person whose key counts no more: what stood by it stands, and nothing new. */
+export const retiredOf = ({ name, keyid, publicHex }: Person, { fleet, registers }: WebServices['replica']): RetiredPerson => ({
+  name,
+  keyid,
+  publicHex,
+  until: fleet.generation,
+  keeps: standingDocuments(registers.all(), keyid),
+})
 
 export class Operators {
   readonly #s: WebServices
@@ -73,10 +83,7 @@ export class Operators {
     const left = people.filter(p => p.name !== name)
     if (left.length === people.length) throw new ShoalError('NOT_FOUND', `there is no operator ${name.slice(0, 64)}`)
     if (!left.some(p => p.role === 'admin')) throw new ShoalError('LAST_ADMIN', `${name} is the last admin of fleet ${fleetName}`)
-    const until = this.#s.replica.fleet.generation
-    const gone = people
-      .filter(p => p.name === name)
-      .map(p => ({ ...p, until, keeps: standingDocuments(this.#s.replica.registers.all(), p.keyid) }))
+    const gone = people.filter(p => p.name === name).map(p => retiredOf(p, this.#s.replica))
     this.#next({ people: left, retired: [...retired, ...gone] }, admin)
     await this.#s.operatorKeys.drop(name)
   }
