@@ -4,7 +4,17 @@
  */
 import { join } from 'node:path'
 import { forgetKept, neededFolders } from '../data/index.ts'
-import { type Config, type Digest, messageOf, parseDigest, parseHoldingsBody, parseJson, parseNodeId, ShoalError } from '../model/index.ts'
+import {
+  type Config,
+  type Digest,
+  messageOf,
+  parseDigest,
+  parseHoldingsBody,
+  parseJson,
+  parseNodeId,
+  reserveBytesOf,
+  ShoalError,
+} from '../model/index.ts'
 import { testPackage } from '../packages/index.ts'
 import type { Replica } from '../rollout/index.ts'
 import { freeBytes, type HomePaths, readCurrent, removeSlot, removeTree } from '../slots/index.ts'
@@ -72,8 +82,8 @@ export async function survey(o: DiskOptions, wish: PruneWish = noWish, scope: Sc
   const found = scope.isQuick ? await lookAtPackages(o.paths) : await look(o.paths)
   const busy = scope.isQuick ? new Set<string>() : await o.busyBackups()
   const items = judge(found, rulesOf(o, wish, scope, busy))
-  const { reserveMb, packagesMb } = o.limits()
-  const sizes = { freeBytes: found.freeBytes, reserveBytes: reserveMb * mib, packageLimitBytes: packagesMb * mib }
+  const limits = o.limits()
+  const sizes = { freeBytes: found.freeBytes, reserveBytes: reserveBytesOf({ limits }), packageLimitBytes: limits.packagesMb * mib }
   return { ...sizes, totals: totalsOf(items), items }
 }
 

@@ -11,7 +11,7 @@ export interface ConditionSource {
   readonly paths: HomePaths
   readonly self: NodeId
   readonly running: () => { readonly app: Running | null; readonly shoal: Running }
-  readonly reserveMb: () => number
+  readonly reserveBytes: () => number
   readonly orders: () => readonly KnownOrder[]
   readonly hasLoader: boolean
   readonly isCloned: () => boolean
@@ -69,7 +69,7 @@ export async function conditionFor(known: KnownOrder, s: ConditionSource): Promi
   const isApp = release?.kind === 'app'
   const copies = isApp ? await copyBytes(paths, release, known.order.data) : 0
   // What copies of the data will take is not free for the package.
-  const reserveBytes = s.reserveMb() * 2 ** 20 + copies
+  const reserveBytes = s.reserveBytes() + copies
   return {
     platform: thisPlatform(),
     nodejs: process.versions.node,

@@ -1,5 +1,5 @@
 /** The rollout driver of a running node: what it sees of the node, and by whose hands it works. It decides nothing; that is rollout/core. */
-import type { Digest, NodeId, Release, Running, SwitchTarget } from '../model/index.ts'
+import { type Digest, type NodeId, type Release, reserveBytesOf, type Running, type SwitchTarget } from '../model/index.ts'
 import type { Mesh } from '../mesh/index.ts'
 import type { PackageStore } from '../packages/index.ts'
 import { digestFor, type Replica, RolloutDriver, type StatusBoard } from '../rollout/index.ts'
@@ -50,7 +50,7 @@ export function driverFor(node: Driven, o: RuntimeOptions, hands: Hands): Rollou
     paths: home.paths,
     self: home.key.id,
     running: () => node.running(),
-    reserveMb: () => settings.config.limits.reserveMb,
+    reserveBytes: () => reserveBytesOf(settings.config),
     orders: () => replica.orders(),
     hasLoader,
     isCloned: () => clones.isCloned,

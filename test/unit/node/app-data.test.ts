@@ -95,7 +95,7 @@ function sourceOf(rig: Rig, reserveMb: number, makeRoom: (coming: readonly strin
     paths: rig.paths,
     self: parseNodeId('a'.repeat(52)),
     running: () => ({ app: null, shoal: running('overlap').running }),
-    reserveMb: () => reserveMb,
+    reserveBytes: () => reserveMb * 2 ** 20,
     orders: () => [],
     hasLoader: true,
     isCloned: () => false,
