@@ -85,7 +85,7 @@ export class NodeRuntime {
   #writeTimer: NodeJS.Timeout | null = null
   #life: LifeState = 'starting'
 
-  /** @throws ShoalError APP_START_FAILED, MIGRATE_FAILED, DATA_NEWER, DISK_FULL, DB_LOCKED */
+  /** @throws ShoalError APP_START_FAILED, MIGRATE_FAILED, DATA_NEWER, DISK_FULL, DB_LOCKED, DB_DAMAGED */
   static async open(o: RuntimeOptions): Promise<NodeRuntime> {
     const { paths } = o.home
     const reserveBytes = reserveBytesOf(o.settings.config)

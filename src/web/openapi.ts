@@ -5,18 +5,18 @@
 import { codes, controlActions } from '../model/index.ts'
 import type { Access } from './access.ts'
 import { cookieName } from './callers.ts'
-import { refusalsOf } from './refusals.ts'
+import { refusalsOf } from './route-refusals.ts'
 import type { Route } from './route.ts'
 import { ref, type SchemaName, schemas } from './schemas.ts'
 
-interface About {
+interface RouteAbout {
   readonly what: string
   /** Schema of the JSON answer; null: it is no JSON. */
   readonly answer: SchemaName | null
   readonly status?: 200 | 201 | 202
   readonly body?: SchemaName
   readonly query?: readonly string[]
-  /** Statuses of refusals that are this route's own, beside those that `refusals.ts` knows of all. */
+  /** Statuses of refusals that are this route's own, beside those that `route-refusals.ts` knows of all. */
   readonly refuses?: readonly number[]
   /** What is sent is the only permission: nobody is asked to log in. */
   readonly isSigned?: true
@@ -25,7 +25,7 @@ interface About {
 const page = ['limit', 'after']
 
 /** By method and path of the table. */
-export const about: Readonly<Record<string, About>> = {
+export const routeAbouts: Readonly<Record<string, RouteAbout>> = {
   'GET livez': { what: 'Does the node live?', answer: 'Health' },
   'GET readyz': { what: 'Does it serve?', answer: 'Health' },
   'GET healthz': { what: 'Does it serve? With what runs, for who may read.', answer: 'Health' },
@@ -194,7 +194,7 @@ const pathOf = (route: Route): string => `/_shoal/${route.path.replaceAll(/[{}]/
 const json = (schema: unknown): unknown => ({ 'application/json': { schema } })
 
 function operationOf(route: Route): Record<string, unknown> {
-  const known = about[`${route.method} ${route.path}`]
+  const known = routeAbouts[`${route.method} ${route.path}`]
   const { what, answer, status = 200, body, query = [], refuses = [], isSigned = false } = known ?? { what: route.path, answer: null }
   const params = [...route.path.matchAll(/:(\w+)/g)].map(([, name]) => ({ name, in: 'path', required: true, schema: { type: 'string' } }))
   const queries = query.map(name => ({ name, in: 'query', required: false, schema: { type: 'string' } }))

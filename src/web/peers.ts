@@ -7,7 +7,7 @@ import type { Views } from './views.ts'
 
 /** Ways to members that are walked at once for others. */
 const maxTests = 4
-/** ms for another node's walk: each of its steps has a deadline of its own. */
+/** ms for another node's walk, which has a shorter deadline of its own. */
 const testTimeoutMs = 40_000
 
 /** Sync peers, and members that this node has a link to. */

@@ -96,7 +96,7 @@ export class LateRequests {
     this.#isHurried = true
   }
 
-  /** When clients began to keep their connections for later, monotonic, ms; 0: they have not. */
+  /** When passing on last began, and clients kept their connections for later, monotonic, ms; 0: never. */
   get passingSince(): number {
     return this.#passingSince
   }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import t from 'tap'
 import { codes } from '../../../src/model/index.ts'
-import { about, openApiOf } from '../../../src/web/openapi.ts'
+import { openApiOf, routeAbouts } from '../../../src/web/openapi.ts'
 import { routesOf } from '../../../src/web/routes.ts'
 import { placeOf, Throttle } from '../../../src/web/sessions/throttle.ts'
 import { expose } from '../../../src/web/exposition.ts'
@@ -10,7 +10,7 @@ import { expose } from '../../../src/web/exposition.ts'
 const routes = routesOf({} as never, {} as never)
 
 void t.test('every route is described, and nothing else', async t => {
-  t.same(routes.map(r => `${r.method} ${r.path}`).toSorted(), Object.keys(about).toSorted())
+  t.same(routes.map(r => `${r.method} ${r.path}`).toSorted(), Object.keys(routeAbouts).toSorted())
 })
 
 void t.test('the document is whole: what it refers to is there, every schema compiles', async t => {

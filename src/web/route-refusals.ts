@@ -1,6 +1,6 @@
 /**
- * With which statuses a route refuses, beside 500 and 503, which any may answer: what its access, its path, its query and its body bring. For the
- * OpenAPI document; a test provokes each of them at a real node.
+ * With which statuses a route refuses: what its access, its path, its query and its body bring. Any may answer 409, 429, 500, 503 and 507 besides,
+ * by what the node is doing and by its disk. For the OpenAPI document; a test provokes each that is named at a real node.
  */
 import type { Access } from './access.ts'
 import type { Route } from './route.ts'
