@@ -4,9 +4,10 @@
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+import { join } from 'node:path'
+import { type Browser, type BrowserContext, chromium, type Locator, type Page } from 'playwright-core'
 import type { Test } from 'tap'
-import { operator, passphrase, type TestNode } from '../e2e/fleet.ts'
+import { makeApp, must, operator, passphrase, TestFleet, type TestNode } from '../e2e/fleet.ts'
 
 const require = createRequire(import.meta.url)
 const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8')
@@ -17,6 +18,41 @@ const args = ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-back
 export function openBrowser(): Promise<Browser> {
   if (binary === undefined) throw new Error('no Chromium here: apt-get install chromium')
   return chromium.launch({ executablePath: binary, args: [...args, '--disable-sync', '--no-first-run'] })
+}
+
+/** What a real fleet may take for a step on a busy machine. */
+export const slow = { timeout: 90_000 }
+
+/** What the tests of the dashboard begin with: a fleet of two, and its operator, who has logged in at the first. */
+export interface Scene {
+  readonly browser: Browser
+  readonly fleet: TestFleet
+  readonly anna: Visitor
+  readonly page: Page
+  /** Packs the app `till`. @returns the zip's path */
+  readonly zip: (version: string, health?: string) => Promise<string>
+}
+
+export async function openScene(t: Test): Promise<Scene> {
+  const browser = await openBrowser()
+  t.teardown(() => browser.close())
+  const fleet = await new TestFleet(t).found(2)
+  const anna = await Visitor.at(t, browser, fleet.first)
+  const zip = async (version: string, health = ''): Promise<string> => {
+    const out = join(fleet.dir, `till-${version}.zip`)
+    await must(fleet.first.cli(['pack', makeApp(fleet.dir, { version, health }), '--out', out]))
+    return out
+  }
+  return { browser, fleet, anna, page: await anna.logIn(), zip }
+}
+
+/** Tabs to what is meant, as somebody without a mouse does, and presses a key on it. */
+export async function press(own: Page, target: Locator, key = 'Enter'): Promise<void> {
+  await target.waitFor(slow)
+  const isThere = (): Promise<boolean> => target.evaluate(element => element === element.ownerDocument.activeElement)
+  for (let n = 0; n < 120 && !(await isThere()); n++) await own.keyboard.press('Tab')
+  if (!(await isThere())) throw new Error(`not reached by Tab: ${String(target)}`)
+  await own.keyboard.press(key)
 }
 
 export interface Looks {

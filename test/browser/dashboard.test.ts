@@ -3,26 +3,15 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Locator } from 'playwright-core'
 import t from 'tap'
-import { makeApp, must, operator, TestFleet, until } from '../e2e/fleet.ts'
-import { faults, openBrowser, sideways, Visitor } from './browser.ts'
+import { makeApp, must, operator, until } from '../e2e/fleet.ts'
+import { faults, openScene, press, sideways, slow, Visitor } from './browser.ts'
 
-const browser = await openBrowser()
-t.teardown(() => browser.close())
-const fleet = await new TestFleet(t).found(2)
+const { browser, fleet, anna, page, zip } = await openScene(t)
 const { first } = fleet
-const slow = { timeout: 90_000 }
 /** What Chromium complains of while a node is not there. */
 const away =
   /ERR_(CONNECTION_REFUSED|CONNECTION_RESET|CONNECTION_CLOSED|EMPTY_RESPONSE|INCOMPLETE_CHUNKED_ENCODING|SOCKET_NOT_CONNECTED)|status of 503/
 
-const zip = async (version: string, health = ''): Promise<string> => {
-  const out = join(fleet.dir, `till-${version}.zip`)
-  await must(first.cli(['pack', makeApp(fleet.dir, { version, health }), '--out', out]))
-  return out
-}
-
-const anna = await Visitor.at(t, browser, first)
-const page = await anna.logIn()
 await page.evaluate('window.neverReloaded = true')
 
 await t.test('a fleet of two is seen green after logging in', async t => {
@@ -257,24 +246,16 @@ await t.test('by the keyboard alone: from the log-in to the question before an o
   await own.keyboard.type('correct horse battery staple')
   await own.keyboard.press('Enter')
   await own.locator('.hero').waitFor(slow)
-  const press = async (selector: string): Promise<void> => {
-    const target = own.locator(selector).first()
-    await target.waitFor(slow)
-    for (let n = 0; n < 80 && !(await target.evaluate(element => element === element.ownerDocument.activeElement)); n++)
-      await own.keyboard.press('Tab')
-    t.ok(await target.evaluate(element => element === element.ownerDocument.activeElement), `${selector} is reached`)
-    await own.keyboard.press('Enter')
-  }
   await own.locator('tbody input[type=checkbox]').first().focus()
   await own.keyboard.press('Space')
   await own.locator('.selected').waitFor(slow)
-  await press('.selected button:nth-of-type(2)')
+  await press(own, own.locator('.selected button:nth-of-type(2)'))
   await own.getByRole('dialog').waitFor(slow)
   await own.keyboard.press('Escape')
   await own.getByRole('dialog').waitFor({ ...slow, state: 'detached' })
-  await press('nav a[href="#/releases"]')
-  await press('th a[href="#/releases/till%401.1.0"]')
-  await press('button.main')
+  await press(own, own.locator('nav a[href="#/releases"]'))
+  await press(own, own.locator('th a[href="#/releases/till%401.1.0"]'))
+  await press(own, own.locator('button.main').first())
   await own.getByRole('dialog').waitFor(slow)
   await own.keyboard.press('Escape')
   await own.getByRole('dialog').waitFor({ ...slow, state: 'detached' })

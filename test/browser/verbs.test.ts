@@ -5,35 +5,14 @@ import type { Locator, Page } from 'playwright-core'
 import t from 'tap'
 import { encode } from 'uqr'
 import { changesNothing, logIn } from '../e2e/ask.ts'
-import { makeApp, must, operator, passphrase, TestFleet } from '../e2e/fleet.ts'
-import { faults, openBrowser, sideways, Visitor } from './browser.ts'
+import { makeApp, must, operator, passphrase } from '../e2e/fleet.ts'
+import { faults, openScene, press, sideways, slow, Visitor } from './browser.ts'
 
-const browser = await openBrowser()
-t.teardown(() => browser.close())
-const fleet = await new TestFleet(t).found(2)
+const { browser, fleet, anna, page, zip } = await openScene(t)
 const { first } = fleet
 const second = fleet.node(1)
-const slow = { timeout: 90_000 }
-
-const zip = async (version: string, health = ''): Promise<string> => {
-  const out = join(fleet.dir, `till-${version}.zip`)
-  await must(first.cli(['pack', makeApp(fleet.dir, { version, health }), '--out', out]))
-  return out
-}
-
-const anna = await Visitor.at(t, browser, first)
-const page = await anna.logIn()
 const show = (own: Page, hash: string): Promise<unknown> => own.goto(`${anna.origin}/_shoal/${hash}`)
 const dialog = (own: Page): Locator => own.getByRole('dialog')
-
-/** Tabs to what is meant, as somebody without a mouse does, and presses a key on it. */
-async function press(own: Page, target: Locator, key = 'Enter'): Promise<void> {
-  await target.waitFor(slow)
-  const isThere = (): Promise<boolean> => target.evaluate(element => element === element.ownerDocument.activeElement)
-  for (let n = 0; n < 120 && !(await isThere()); n++) await own.keyboard.press('Tab')
-  if (!(await isThere())) throw new Error(`not reached by Tab: ${String(target)}`)
-  await own.keyboard.press(key)
-}
 
 await t.test('a package is dropped on the page, and published', async t => {
   await show(page, '#/releases')
