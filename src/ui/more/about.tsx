@@ -1,20 +1,19 @@
 /** What a node alone knows of itself, whichever node serves this page: its slots, and of another node its links, backups and disk too. */
-import { type Signal, useSignal } from '@preact/signals'
+import { useSignal } from '@preact/signals'
 import type { ComponentChildren, JSX } from 'preact'
-import { post } from '../api/http.ts'
-import type { NodeView, Reach } from '../api/types.ts'
+import type { NodeView } from '../api/types.ts'
 import { useQuery } from '../live/query.ts'
 import { Action, Forbidden } from '../parts/action.tsx'
-import { Badge, Commands, Loading, Problem } from '../parts/basics.tsx'
-import { duration, moment, releaseName, shortId, size } from '../parts/say.ts'
-import { type PeerTest, stepName } from '../parts/steps.tsx'
+import { Commands, Loading, Problem } from '../parts/basics.tsx'
+import { moment, releaseName, shortId, size } from '../parts/say.ts'
+import type { PeerTest } from '../parts/steps.tsx'
 import { TableHead } from '../parts/table-head.tsx'
-import { linkTo } from '../route.ts'
 import { words } from '../words/index.ts'
 import { moreWords } from '../words/more.ts'
-import { BackupName, BackupState, type BackupView } from './backups.tsx'
+import { BackupTable, type BackupView } from './backups.tsx'
 import { DiskItems, DiskTotals, Needs } from './disk.tsx'
 import type { DiskLook } from './disk-look.ts'
+import { type Peer, PeerTable, testOf } from './links.tsx'
 
 interface Slot {
   readonly digest: string
@@ -22,16 +21,6 @@ interface Slot {
   readonly name: string
   readonly bytes: number
   readonly needs: readonly string[]
-}
-
-export interface Peer {
-  readonly id: string
-  readonly name: string
-  readonly address: string
-  readonly pinned: boolean
-  readonly reach: Reach
-  readonly linkedMs: number | null
-  readonly dialled: boolean | null
 }
 
 export interface AboutView {
@@ -87,105 +76,26 @@ const Section = ({ id, title, text, children }: SectionProps): JSX.Element => (
   </section>
 )
 
-/** How a link is: since when it is up, and which of both called the other. */
-export const LinkState = ({ peer, test }: { readonly peer: Peer; readonly test: PeerTest | undefined }): JSX.Element => {
-  const w = moreWords().peers
-  const { linkedMs, dialled } = peer
-  return (
-    <>
-      {words().reaches[peer.reach]}
-      {linkedMs !== null && (
-        <span class="why">
-          {w.since(duration(linkedMs, words().locale))} · {dialled === true ? w.called : w.wasCalled}
-        </span>
-      )}
-      {test !== undefined && <Verdict test={test} />}
-    </>
-  )
-}
-
-const Verdict = ({ test }: { readonly test: PeerTest }): JSX.Element => {
-  const n = words().node
-  return (
-    <span class="why" role="status">
-      <Badge mark={test.ok ? 'ok' : 'failed'}>{test.ok ? n.testFine : n.testFails(stepName(test.step ?? ''))}</Badge>{' '}
-      {!test.ok && test.message}
-    </span>
-  )
-}
-
-export type Tests = Signal<ReadonlyMap<string, PeerTest>>
-
-/** @param at the node that walks; '': the one that serves this page */
-export const testOf = (tests: Tests, peer: Peer, at: string) => async (): Promise<void> => {
-  const answer = await post<{ readonly tests: readonly PeerTest[] }>('peers/test', { target: peer.id, ...(at === '' ? {} : { at }) })
-  const [made] = answer.tests
-  if (made !== undefined) tests.value = new Map([...tests.value, [peer.id, made]])
-}
-
 const Links = ({ node, peers }: { readonly node: NodeView; readonly peers: readonly Peer[] }): JSX.Element => {
   const tests = useSignal<ReadonlyMap<string, PeerTest>>(new Map())
   const w = moreWords().peers
-  const c = w.columns
   return (
     <Section id="peers" title={w.title}>
-      {peers.length === 0 && <p class="hint">{w.none}</p>}
-      {peers.length > 0 && (
-        <table>
-          <TableHead columns={[c.node, c.address, c.link]} actions={c.next} />
-          <tbody>
-            {peers.map(peer => (
-              <tr key={peer.id}>
-                <th scope="row">
-                  <a href={linkTo('nodes', peer.id)}>{peer.name}</a>
-                  {peer.pinned && <span class="tag">{w.pinned}</span>}
-                </th>
-                <td data-label={c.address}>{peer.address}</td>
-                <td data-label={c.link}>
-                  <LinkState peer={peer} test={tests.value.get(peer.id)} />
-                </td>
-                <td class="end">
-                  <Action label={w.test} name={w.testFrom(node.name, peer.name)} run={testOf(tests, peer, node.id)} />
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      )}
+      <PeerTable
+        peers={peers}
+        tests={tests}
+        verbs={peer => <Action label={w.test} name={w.testFrom(node.name, peer.name)} run={testOf(tests, peer, node.id)} />}
+      />
       <Forbidden role="operator" />
     </Section>
   )
 }
 
-const Kept = ({ backups }: { readonly backups: readonly BackupView[] }): JSX.Element => {
-  const w = moreWords().backups
-  const c = w.columns
-  const { locale } = words()
-  return (
-    <Section id="backups" title={w.title}>
-      {backups.length === 0 && <p class="hint">{w.none}</p>}
-      {backups.length > 0 && (
-        <table>
-          <TableHead columns={[c.id, c.app, c.size, c.state]} />
-          <tbody>
-            {backups.map(backup => (
-              <tr key={backup.id}>
-                <th scope="row">
-                  <BackupName backup={backup} />
-                </th>
-                <td data-label={c.app}>{backup.app === null ? '–' : releaseName(backup.app)}</td>
-                <td data-label={c.size}>{size(backup.bytes, locale)}</td>
-                <td data-label={c.state}>
-                  <BackupState backup={backup} />
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      )}
-    </Section>
-  )
-}
+const Kept = ({ backups }: { readonly backups: readonly BackupView[] }): JSX.Element => (
+  <Section id="backups" title={moreWords().backups.title}>
+    <BackupTable backups={backups} />
+  </Section>
+)
 
 /** The clock and the certificate of the node, for who has to compare them. */
 const Marks = ({ about }: { readonly about: AboutView }): JSX.Element => {

@@ -29,7 +29,7 @@ const lookMs = 1000
 const marks: Readonly<Record<string, Mark>> = { ready: 'ok', failed: 'failed', damaged: 'failed' }
 const isUnderWay = (backup: BackupView): boolean => !Object.hasOwn(marks, backup.state)
 
-export const BackupName = ({ backup }: { readonly backup: BackupView }): JSX.Element => {
+const BackupName = ({ backup }: { readonly backup: BackupView }): JSX.Element => {
   const w = moreWords().backups
   return (
     <>
@@ -40,7 +40,7 @@ export const BackupName = ({ backup }: { readonly backup: BackupView }): JSX.Ele
   )
 }
 
-export const BackupState = ({ backup: { state, reason } }: { readonly backup: BackupView }): JSX.Element => (
+const BackupState = ({ backup: { state, reason } }: { readonly backup: BackupView }): JSX.Element => (
   <>
     <Badge mark={marks[state] ?? 'busy'}>{moreWords().backups.states[state] ?? state}</Badge>
     {reason !== null && (
@@ -51,45 +51,66 @@ export const BackupState = ({ backup: { state, reason } }: { readonly backup: Ba
   </>
 )
 
-const Row = ({ backup, reload }: { readonly backup: BackupView; readonly reload: () => void }): JSX.Element => {
-  const { locale } = words()
+interface TableProps {
+  readonly backups: readonly BackupView[]
+  /** What can be done with one; not given: it is only looked at. */
+  readonly verbs?: (backup: BackupView) => JSX.Element
+}
+
+export const BackupTable = ({ backups, verbs }: TableProps): JSX.Element => {
   const w = moreWords().backups
   const c = w.columns
-  const { id, kind } = backup
+  if (backups.length === 0) return <p class="hint">{w.none}</p>
+  return (
+    <table>
+      <TableHead columns={[c.id, c.app, c.size, c.state]} {...(verbs === undefined ? {} : { actions: c.next })} />
+      <tbody>
+        {backups.map(backup => (
+          <tr key={backup.id}>
+            <th scope="row">
+              <BackupName backup={backup} />
+            </th>
+            <td data-label={c.app}>{backup.app === null ? '–' : releaseName(backup.app)}</td>
+            <td data-label={c.size}>{size(backup.bytes, words().locale)}</td>
+            <td data-label={c.state}>
+              <BackupState backup={backup} />
+            </td>
+            {verbs !== undefined && <td class="end">{verbs(backup)}</td>}
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  )
+}
+
+interface VerbsProps {
+  readonly backup: BackupView
+  readonly reload: () => void
+}
+
+const Verbs = ({ backup: { id, kind }, reload }: VerbsProps): JSX.Element => {
+  const w = moreWords().backups
   const begin = (what: 'verify' | 'restore') => async (): Promise<void> => {
     await post(`backups/${encodeURIComponent(id)}/${what}`, {})
     reload()
   }
   return (
-    <tr>
-      <th scope="row">
-        <BackupName backup={backup} />
-      </th>
-      <td data-label={c.app}>{backup.app === null ? '–' : releaseName(backup.app)}</td>
-      <td data-label={c.size}>{size(backup.bytes, locale)}</td>
-      <td data-label={c.state}>
-        <BackupState backup={backup} />
-      </td>
-      <td class="end">
-        <div class="verbs">
-          {kind === 'backup' && <Action label={w.verify} name={w.verifyOf(id)} run={begin('verify')} />}
-          <Action
-            label={w.restore}
-            name={w.restoreOf(id)}
-            kind="danger"
-            run={begin('restore')}
-            ask={{ title: w.ask(id), text: <p>{w.askText}</p>, commands: [`shoal backup restore ${id}`] }}
-          />
-        </div>
-      </td>
-    </tr>
+    <div class="verbs">
+      {kind === 'backup' && <Action label={w.verify} name={w.verifyOf(id)} run={begin('verify')} />}
+      <Action
+        label={w.restore}
+        name={w.restoreOf(id)}
+        kind="danger"
+        run={begin('restore')}
+        ask={{ title: w.ask(id), text: <p>{w.askText}</p>, commands: [`shoal backup restore ${id}`] }}
+      />
+    </div>
   )
 }
 
 export const Backups = (): JSX.Element => {
   const { value, reload } = useQuery<{ readonly backups: readonly BackupView[] }>('backups', [])
   const w = moreWords().backups
-  const c = w.columns
   const list = value.value?.backups ?? null
   const isBusy = list?.some(isUnderWay) === true
   useEffect(() => {
@@ -106,17 +127,7 @@ export const Backups = (): JSX.Element => {
       <h2 id="backups">{w.title}</h2>
       <p class="sub">{w.text}</p>
       {list === null && <Loading />}
-      {list?.length === 0 && <p class="hint">{w.none}</p>}
-      {list !== null && list.length > 0 && (
-        <table>
-          <TableHead columns={[c.id, c.app, c.size, c.state]} actions={c.next} />
-          <tbody>
-            {list.map(backup => (
-              <Row key={backup.id} backup={backup} reload={reload} />
-            ))}
-          </tbody>
-        </table>
-      )}
+      {list !== null && <BackupTable backups={list} verbs={backup => <Verbs backup={backup} reload={reload} />} />}
       <div class="verbs">
         <Action label={w.create} run={create} done={w.begun} />
         <Forbidden role="operator" />

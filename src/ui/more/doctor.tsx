@@ -55,6 +55,7 @@ export const Doctor = ({ node }: { readonly node: NodeView }): JSX.Element => {
   const checks = useSignal<readonly Finding[] | null>(null)
   const w = moreWords().doctor
   const run = async (): Promise<void> => {
+    checks.value = null
     const answer = await get<{ readonly checks: readonly Finding[] }>(`nodes/${node.id}/doctor`)
     checks.value = answer.checks
   }

@@ -36,8 +36,12 @@ const Rotate = ({ name, onClose, reload }: RotateProps): JSX.Element => {
     reload()
     if (answer.passphrase === null) onClose()
   }
+  // The answer may hold the only copy of a passphrase: it is waited for.
+  const close = (): void => {
+    if (!isBusy.value) onClose()
+  }
   return (
-    <Dialog title={w.askRotate(name)} onClose={onClose}>
+    <Dialog title={w.askRotate(name)} onClose={close}>
       <p>{isOwn ? w.askRotateOwnText : w.askRotateText}</p>
       {isOwn && (
         <label>
@@ -64,7 +68,7 @@ const Rotate = ({ name, onClose, reload }: RotateProps): JSX.Element => {
           isDanger
           isBusy={isBusy.value || (isOwn && passphrase.value === '')}
           onYes={() => run(rotate)}
-          onNo={onClose}
+          onNo={close}
         />
       )}
       {made.value !== null && (

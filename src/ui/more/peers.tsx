@@ -5,48 +5,33 @@ import { post } from '../api/http.ts'
 import { useQuery } from '../live/query.ts'
 import { Action, Forbidden, may } from '../parts/action.tsx'
 import { Commands, Loading, Problem } from '../parts/basics.tsx'
-import { TableHead } from '../parts/table-head.tsx'
-import { linkTo } from '../route.ts'
 import type { PeerTest } from '../parts/steps.tsx'
 import { moreWords } from '../words/more.ts'
-import { LinkState, type Peer, testOf, type Tests } from './about.tsx'
 import { useAsking } from './ask.ts'
+import { type Peer, PeerTable, testOf, type Tests } from './links.tsx'
 
-interface RowProps {
+interface VerbsProps {
   readonly peer: Peer
   readonly reload: () => void
   readonly tests: Tests
 }
 
-const Row = ({ peer, reload, tests }: RowProps): JSX.Element => {
+const Verbs = ({ peer, reload, tests }: VerbsProps): JSX.Element => {
   const w = moreWords().peers
-  const c = w.columns
   const keep = async (): Promise<void> => {
     await (peer.pinned ? post(`peers/${peer.id}`, undefined, 'DELETE') : post('peers', { address: peer.address }))
     reload()
   }
   return (
-    <tr>
-      <th scope="row">
-        <a href={linkTo('nodes', peer.id)}>{peer.name}</a>
-        {peer.pinned && <span class="tag">{w.pinned}</span>}
-      </th>
-      <td data-label={c.address}>{peer.address}</td>
-      <td data-label={c.link}>
-        <LinkState peer={peer} test={tests.value.get(peer.id)} />
-      </td>
-      <td class="end">
-        <div class="verbs">
-          <Action label={w.test} name={w.testOf(peer.name)} run={testOf(tests, peer, '')} />
-          <Action
-            key={String(peer.pinned)}
-            label={peer.pinned ? w.remove : w.keep}
-            name={peer.pinned ? w.removeOf(peer.name) : w.keepOf(peer.name)}
-            run={keep}
-          />
-        </div>
-      </td>
-    </tr>
+    <div class="verbs">
+      <Action label={w.test} name={w.testOf(peer.name)} run={testOf(tests, peer, '')} />
+      <Action
+        key={String(peer.pinned)}
+        label={peer.pinned ? w.remove : w.keep}
+        name={peer.pinned ? w.removeOf(peer.name) : w.keepOf(peer.name)}
+        run={keep}
+      />
+    </div>
   )
 }
 
@@ -83,24 +68,13 @@ export const Peers = (): JSX.Element => {
   const { value, reload } = useQuery<{ readonly peers: readonly Peer[] }>('peers', ['nodes'])
   const tests = useSignal<ReadonlyMap<string, PeerTest>>(new Map())
   const w = moreWords().peers
-  const c = w.columns
   const list = value.value?.peers ?? null
   return (
     <section class="stack" aria-labelledby="peers">
       <h2 id="peers">{w.title}</h2>
       <p class="sub">{w.text}</p>
       {list === null && <Loading />}
-      {list?.length === 0 && <p class="hint">{w.none}</p>}
-      {list !== null && list.length > 0 && (
-        <table>
-          <TableHead columns={[c.node, c.address, c.link]} actions={c.next} />
-          <tbody>
-            {list.map(peer => (
-              <Row key={peer.id} peer={peer} reload={reload} tests={tests} />
-            ))}
-          </tbody>
-        </table>
-      )}
+      {list !== null && <PeerTable peers={list} tests={tests} verbs={peer => <Verbs peer={peer} reload={reload} tests={tests} />} />}
       <Add reload={reload} />
       <Forbidden role="operator" />
       <Commands lines={['shoal peers list', 'shoal peers add HOST:PORT', 'shoal peers remove ID', 'shoal peers test']} />

@@ -53,10 +53,15 @@ const Options = ({ wish }: { readonly wish: Signal<PruneWish> }): JSX.Element =>
   )
 }
 
+interface Pruned {
+  readonly removedBytes: number
+  readonly failed: readonly { readonly id: string; readonly message: string }[]
+}
+
 interface QuestionProps {
   readonly items: readonly Item[]
   readonly wish: PruneWish
-  readonly onDone: (removedBytes: number) => void
+  readonly onDone: (pruned: Pruned) => void
   readonly onClose: () => void
 }
 
@@ -65,8 +70,7 @@ const Question = ({ items, wish, onDone, onClose }: QuestionProps): JSX.Element 
   const w = moreWords().disk
   const text = (bytes: number): string => size(bytes, words().locale)
   const prune = async (): Promise<void> => {
-    const { removedBytes } = await post<{ readonly removedBytes: number }>('disk/prune', pruneBody(wish))
-    onDone(removedBytes)
+    onDone(await post<Pruned>('disk/prune', pruneBody(wish)))
   }
   const rest = items.length - maxNamed
   return (
@@ -90,10 +94,10 @@ const Question = ({ items, wish, onDone, onClose }: QuestionProps): JSX.Element 
 export const Prune = ({ reload }: { readonly reload: () => void }): JSX.Element => {
   const wish = useSignal(plainPrune)
   const found = useSignal<readonly Item[] | null>(null)
-  const removed = useSignal<number | null>(null)
+  const pruned = useSignal<Pruned | null>(null)
   const w = moreWords().disk
   const look = async (): Promise<void> => {
-    removed.value = null
+    pruned.value = null
     const { items } = await post<DiskLook>('disk/prune', { ...pruneBody(wish.value), dryRun: true })
     found.value = items.filter(item => item.needs.length === 0)
   }
@@ -105,19 +109,26 @@ export const Prune = ({ reload }: { readonly reload: () => void }): JSX.Element 
       <Options wish={wish} />
       <div class="verbs">
         <Action label={w.prune} run={look} />
-        {removed.value !== null && (
+        {pruned.value !== null && (
           <span class="done" role="status">
-            {w.removed(size(removed.value, words().locale))}
+            {w.removed(size(pruned.value.removedBytes, words().locale))}
           </span>
         )}
         <Forbidden role="operator" />
       </div>
+      {pruned.value !== null && pruned.value.failed.length > 0 && (
+        <ul role="status">
+          {pruned.value.failed.slice(0, maxNamed).map(({ id, message }) => (
+            <li key={id}>{w.stays(id, message)}</li>
+          ))}
+        </ul>
+      )}
       {found.value !== null && (
         <Question
           items={found.value}
           wish={wish.value}
-          onDone={bytes => {
-            removed.value = bytes
+          onDone={done => {
+            pruned.value = done
             close()
             reload()
           }}

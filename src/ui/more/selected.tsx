@@ -110,15 +110,16 @@ const RollOut = ({ selection, close }: VerbProps): JSX.Element => {
     'releases',
   ])
   const chosen = useSignal('')
-  const isAsked = useSignal(false)
+  const asked = useSignal<string | null>(null)
   const w = moreWords().select
   const names = (value.value?.releases ?? []).map(idOf)
   const release = names.includes(chosen.value) ? chosen.value : (names[0] ?? '')
   const form = { ...plainForm, whom: 'some', only: [...selection.value.keys()].join(',') } as const
-  if (isAsked.value) {
+  // What is asked for stays, whatever is published meanwhile.
+  if (asked.value !== null) {
     const short = { ...form, only: [...selection.value.keys()].map(shortId).join(',') }
-    const wish = wishOf(release, form, session.value?.name ?? '', false)
-    return <OrderDialog wish={wish} command={commandOf(release, short, false)} onClose={close} />
+    const wish = wishOf(asked.value, form, session.value?.name ?? '', false)
+    return <OrderDialog wish={wish} command={commandOf(asked.value, short, false)} onClose={close} />
   }
   return (
     <Dialog title={w.rollOut} onClose={close}>
@@ -141,7 +142,7 @@ const RollOut = ({ selection, close }: VerbProps): JSX.Element => {
           ))}
         </select>
       </label>
-      <Answers label={words().releases.rollOut} isBusy={release === ''} onYes={() => (isAsked.value = true)} onNo={close} />
+      <Answers label={words().releases.rollOut} isBusy={release === ''} onYes={() => (asked.value = release)} onNo={close} />
     </Dialog>
   )
 }

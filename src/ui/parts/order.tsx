@@ -17,6 +17,8 @@ interface Draft {
   readonly names: Readonly<Record<string, string>>
 }
 
+type Data = 'keep' | 'restore'
+
 const maxNames = 12
 
 const Plan = ({ draft }: { readonly draft: Draft }): JSX.Element => {
@@ -51,9 +53,11 @@ export const OrderDialog = ({ wish, command, head, onClose }: OrderProps): JSX.E
   const draft = useSignal<Draft | null>(null)
   const refusal = useSignal<Refusal | null>(null)
   const isBusy = useSignal(false)
-  // What becomes of data that is newer than the release; asked for only where there is such.
-  const data = useSignal<'keep' | 'restore' | null>(null)
-  const meant = data.value === null ? wish : { ...wish, data: data.value }
+  // What becomes of data that is newer than the release; asked for only where there is such, and for this wish alone.
+  const said = useSignal<{ readonly wish: string; readonly data: Data } | null>(null)
+  const wished = JSON.stringify(wish)
+  const data = said.value?.wish === wished ? said.value.data : null
+  const meant = data === null ? wish : { ...wish, data }
   useEffect(() => {
     refusal.value = null
     draft.value = null
@@ -91,13 +95,13 @@ export const OrderDialog = ({ wish, command, head, onClose }: OrderProps): JSX.E
       {refusal.value?.code === 'DATA_NEWER' && (
         <p class="answers">
           {(['restore', 'keep'] as const).map(how => (
-            <button key={how} type="button" onClick={() => (data.value = how)}>
+            <button key={how} type="button" onClick={() => (said.value = { wish: wished, data: how })}>
               {w.order.data[how]}
             </button>
           ))}
         </p>
       )}
-      <Commands lines={[data.value === null ? command : `${command} --data ${data.value}`]} />
+      <Commands lines={[data === null ? command : `${command} --data ${data}`]} />
       <Answers
         label={isDry ? w.order.check : w.order.go}
         isBusy={isBusy.value || made === null}

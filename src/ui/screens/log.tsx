@@ -64,6 +64,7 @@ const Verify = (): JSX.Element => {
   const w = words().log
   const { value } = verdict
   const verify = async (): Promise<void> => {
+    verdict.value = null
     verdict.value = await get<Verdict>('audit/verify')
   }
   return (

@@ -72,6 +72,7 @@ export const moreDe: MoreWords = {
     askText: 'Nichts davon hat noch einen Grund zu bleiben. Kurz bevor es geht, wird noch einmal nachgesehen.',
     nothing: 'Alles hat einen Grund zu bleiben.',
     removed: size => `${size} entfernt.`,
+    stays: (id, message) => `${id} ließ sich nicht entfernen: ${message}`,
     go: 'Entfernen',
     columns: { what: 'Was', count: 'Wie viele', size: 'Größe', free: 'Darf gehen', thing: 'Ding', why: 'Warum es bleibt' },
     things: 'Stück für Stück',

@@ -70,6 +70,7 @@ export const moreEn = {
     askText: 'Each of these has no reason to stay. It is looked at once more right before it goes.',
     nothing: 'Everything has a reason to stay.',
     removed: (size: string) => `${size} removed.`,
+    stays: (id: string, message: string) => `${id} could not be removed: ${message}`,
     go: 'Remove',
     columns: { what: 'What', count: 'How many', size: 'Size', free: 'May go', thing: 'Thing', why: 'Why it stays' },
     things: 'Thing by thing',
