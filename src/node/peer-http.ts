@@ -1,13 +1,14 @@
 /** Requests to peers: HTTPS with ALPN `shoal/1`, this node's certificate, and the peer's name pinned by Node's own check. Redirects are never followed. */
 import type { IncomingMessage } from 'node:http'
 import { Agent, request } from 'node:https'
+import type { Socket } from 'node:net'
 import { type Digest, type FleetId, maxDocumentBytes, messageOf, type NodeId, parseAddress, parseJson, ShoalError } from '../model/index.ts'
 import type { PeerRequest } from '../transfer/index.ts'
 import { serverNameOf, sha256 } from '../trust/index.ts'
 import type { Home } from './home.ts'
 import { type LogPage, type LogQuery, parseLogPage } from './logs.ts'
 
-/** ms until an address must have answered, or where an answer takes its time, until it is connected. */
+/** ms until an address must have answered; where an answer takes its time, until the handshake is over. */
 const connectTimeoutMs = 5000
 const maxSockets = 8
 const documentTimeoutMs = 10_000
@@ -26,6 +27,8 @@ export class PeerHttp {
   readonly #fleet: FleetId
   readonly #addressesOf: (peer: NodeId) => readonly string[]
   readonly #connectMs: number
+  /** Whose handshake is over. */
+  readonly #ready = new WeakSet<Socket>()
 
   constructor(
     home: Pick<Home, 'fleet' | 'key' | 'certPem' | 'caPem'>,
@@ -128,9 +131,20 @@ export class PeerHttp {
         signal,
       })
       const ms = this.#connectMs
-      req.setTimeout(ms, () => req.destroy(new ShoalError('NO_NODE', `${address}: no answer for ${ms} ms`)))
-      const heard = (): unknown => req.setTimeout(0)
-      if (isPatient) req.once('socket', socket => (req.reusedSocket ? heard() : socket.once('secureConnect', heard)))
+      let timer: NodeJS.Timeout | undefined
+      const heard = (): void => clearTimeout(timer)
+      // Not the request's own timeout: that begins with the connection, and an address may swallow whoever calls.
+      req.once('socket', socket => {
+        const isReady = this.#ready.has(socket)
+        if (isReady && isPatient) return
+        timer = setTimeout(() => req.destroy(new ShoalError('NO_NODE', `${address}: no answer for ${ms} ms`)), ms)
+        if (!isReady)
+          socket.once('secureConnect', () => {
+            this.#ready.add(socket)
+            if (isPatient) heard()
+          })
+      })
+      req.once('close', heard)
       req.on('response', answer => {
         heard()
         resolve(answer)
