@@ -23,6 +23,8 @@ export interface GoingBackOptions {
 
 /** ms: a small copy on a disk that does much else. */
 const leastCopyMs = 60_000
+/** ms: how much it is; a card with some hundred thousand files takes its time. */
+const measureMs = 600_000
 
 /** What an order over newer data needs; the way back as it is now. */
 interface Due {
@@ -88,8 +90,8 @@ export class GoingBack {
     const job = { t: 'stage', home: paths.home, id: snapshot.id, into, self, reserveBytes: reserveBytes() } as const
     const bytes = await this.#measured(order, snapshot.dir)
     try {
-      const ms = this.#leastMs + copyTimeMs(bytes)
-      await this.#within(ms, order, limit => runAside<'stage'>(job, AbortSignal.any([signal, limit])))
+      const ms = (this.#o.leastCopyMs ?? leastCopyMs) + copyTimeMs(bytes)
+      await this.#within(ms, order, 'the copy of the data did not end', limit => runAside<'stage'>(job, AbortSignal.any([signal, limit])))
     } catch (error) {
       await this.#drop(into)
       throw error
@@ -98,12 +100,9 @@ export class GoingBack {
     return { swap: { kind: 'restore', id: into, source: snapshot.id, to, identity: false }, bytes }
   }
 
-  get #leastMs(): number {
-    return this.#o.leastCopyMs ?? leastCopyMs
-  }
-
   #measured(order: string, dir: string): Promise<number> {
-    return this.#within(this.#leastMs, order, () => treeBytes(dir))
+    // A walk cannot be told to stop: nobody waits for it any more.
+    return this.#within(measureMs, order, 'the size of the data was not known', limit => Promise.race([treeBytes(dir), abortOf(limit)]))
   }
 
   /** What cannot be removed the next start of an app removes. */
@@ -112,14 +111,12 @@ export class GoingBack {
   }
 
   /** Work with an end: a disk that hangs must not hold the order for ever. */
-  async #within<T>(ms: number, order: string, work: (limit: AbortSignal) => Promise<T>): Promise<T> {
+  async #within<T>(ms: number, order: string, what: string, work: (limit: AbortSignal) => Promise<T>): Promise<T> {
     const limits = new AbortController()
-    const timer = setTimeout(() => limits.abort(new ShoalError('INTERNAL', `the copy of the data did not end in ${ms} ms`)), ms)
-    const over = Promise.withResolvers<never>()
-    limits.signal.addEventListener('abort', () => over.reject(limits.signal.reason))
+    const timer = setTimeout(() => limits.abort(new ShoalError('INTERNAL', `${what} in ${ms} ms`)), ms)
     this.#copying = { order, limits }
     try {
-      return await Promise.race([work(limits.signal), over.promise])
+      return await work(limits.signal)
     } finally {
       clearTimeout(timer)
       this.#copying = null
@@ -137,6 +134,9 @@ export class GoingBack {
     return back === null ? null : { how: order.data, digest, dataVersion: release.dataVersion, back }
   }
 }
+
+const abortOf = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }))
 
 interface Prepared {
   readonly swap: Omit<Swap, 'order' | 'attempt'>

@@ -53,12 +53,13 @@ void t.test('a copy that takes too long, or whose order is aborted meanwhile, en
 
   const { rig, goingBack, known } = await migrated(t)
   const over = new AbortController()
-  const prepared = goingBack.prepare(known, 1, never).finally(() => over.abort())
-  const ended = t.rejects(prepared, { code: 'BUSY' })
-  while (!over.signal.aborted) {
-    await goingBack.keepFor(new Set())
-    await turn()
-  }
+  const ended = t.rejects(
+    goingBack.prepare(known, 1, never).finally(() => over.abort()),
+    { code: 'BUSY' },
+  )
+  while (!over.signal.aborted && copies(rig).length === 0) await turn()
+  t.notOk(over.signal.aborted, 'the copy has begun')
+  await goingBack.keepFor(new Set())
   await ended
   t.same(copies(rig), [])
   t.equal(goingBack.swapFor(trialOf(v1)), null)
