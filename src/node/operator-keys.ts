@@ -46,8 +46,8 @@ export function operatorKeyFiles(folder: string): OperatorKeyFiles {
     staged: async name => (isName(name) ? textOf(newOf(name)) : null),
     save: (name, text) => writeDurable(pathOf(name), text, 0o600),
     drop: async name => {
-      await removeTree(newOf(name))
       await removeTree(pathOf(name))
+      await removeTree(newOf(name))
     },
     keepsKeys: async () => (await names()).length > 0,
     read: async name => (isName(name) ? textOf(pathOf(name)) : null),

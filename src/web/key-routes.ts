@@ -1,13 +1,11 @@
 /** Routes of people's keys and the recovery kit. What is told once is told here; what is kept stays under its passphrase. */
 import { type Acts, sessionOf } from './acts.ts'
 import { readJson } from './body.ts'
-import { Keys } from './keys.ts'
+import type { Keys } from './keys.ts'
 import { type Route, v1 } from './route.ts'
 import type { Sessions } from './sessions/index.ts'
-import type { WebServices } from './services.ts'
 
-export function keyRoutes(s: WebServices, acts: Acts, sessions: Sessions, takeRoot: (text: string) => void): readonly Route[] {
-  const keys = new Keys(s, takeRoot)
+export function keyRoutes(acts: Acts, sessions: Sessions, keys: Keys): readonly Route[] {
   return [
     {
       method: 'GET',

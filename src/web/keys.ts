@@ -17,10 +17,7 @@ import {
 } from '../trust/index.ts'
 import { isRootRefusal, retiredOf } from './operators.ts'
 import type { WebServices } from './services.ts'
-import { Turns } from './turns.ts'
-
-/** New keys that wait for their turn; more are refused. */
-const maxWaiting = 8
+import type { Turns } from './turns.ts'
 
 export interface Rotated {
   readonly name: string
@@ -40,12 +37,15 @@ export interface MadeKit {
 export class Keys {
   readonly #s: WebServices
   readonly #takeRoot: (text: string) => void
-  /** One after the other: of two at once, one would put its file in the place of the other's, whose key counts then and is nowhere. */
-  readonly #turns = new Turns(1, maxWaiting)
+  readonly #turns: Turns
 
-  /** @param takeRoot judges the next root and tells the fleet */
-  constructor(services: WebServices, takeRoot: (text: string) => void) {
+  /**
+   * @param takeRoot judges the next root and tells the fleet
+   * @param turns the same as for other changes of people
+   */
+  constructor(services: WebServices, takeRoot: (text: string) => void, turns: Turns) {
     this.#s = services
+    this.#turns = turns
     this.#takeRoot = takeRoot
   }
 

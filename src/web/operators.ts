@@ -16,6 +16,7 @@ import {
   type TrustedRoot,
 } from '../trust/index.ts'
 import type { WebServices } from './services.ts'
+import type { Turns } from './turns.ts'
 
 export interface NewPerson {
   readonly name: string
@@ -40,10 +41,15 @@ export const retiredOf = ({ name, keyid, publicHex }: Person, { fleet, registers
 export class Operators {
   readonly #s: WebServices
   readonly #takeRoot: (text: string) => void
+  readonly #turns: Turns
 
-  /** @param takeRoot judges the next root and tells the fleet */
-  constructor(services: WebServices, takeRoot: (text: string) => void) {
+  /**
+   * @param takeRoot judges the next root and tells the fleet
+   * @param turns the same as for people's keys
+   */
+  constructor(services: WebServices, takeRoot: (text: string) => void, turns: Turns) {
     this.#s = services
+    this.#turns = turns
     this.#takeRoot = takeRoot
   }
 
@@ -51,8 +57,12 @@ export class Operators {
     return this.#root.people.map(({ name, role, keyid }) => ({ name, role, keyid }))
   }
 
-  /** `{ name, role }`. @throws ShoalError CONFLICT, BAD_REQUEST, BAD_ROOT; NO_OPERATOR_KEY at a node that keeps no operators' keys */
-  async add(f: Fields, admin: OperatorKey): Promise<NewPerson> {
+  /** `{ name, role }`. @throws ShoalError CONFLICT, BAD_REQUEST, BAD_ROOT, BUSY; NO_OPERATOR_KEY at a node that keeps no operators' keys */
+  add(f: Fields, admin: OperatorKey): Promise<NewPerson> {
+    return this.#turns.run(() => this.#add(f, admin))
+  }
+
+  async #add(f: Fields, admin: OperatorKey): Promise<NewPerson> {
     const name = f.get('name', parseOperatorName)
     const role = f.get('role', (v, w) => asOneOf(v, w, roles))
     this.#mustBeNew(name)
@@ -77,8 +87,12 @@ export class Operators {
     }
   }
 
-  /** @throws ShoalError NOT_FOUND, LAST_ADMIN, BAD_ROOT */
-  async remove(name: string, admin: OperatorKey): Promise<void> {
+  /** @throws ShoalError NOT_FOUND, LAST_ADMIN, BAD_ROOT, BUSY */
+  remove(name: string, admin: OperatorKey): Promise<void> {
+    return this.#turns.run(() => this.#remove(name, admin))
+  }
+
+  async #remove(name: string, admin: OperatorKey): Promise<void> {
     const { people, retired, fleetName } = this.#root
     const left = people.filter(p => p.name !== name)
     if (left.length === people.length) throw new ShoalError('NOT_FOUND', `there is no operator ${name.slice(0, 64)}`)

@@ -60,9 +60,9 @@ export class MemberTests {
     this.#views = views
   }
 
-  /** @throws ShoalError NOT_FOUND, AMBIGUOUS, BUSY */
-  async to(text: string): Promise<PeerTest> {
-    const id = findNode(this.#s, text)
+  /** @throws ShoalError NOT_FOUND, BUSY */
+  async to(id: NodeId): Promise<PeerTest> {
+    findNode(this.#s, id)
     const running = this.#running.get(id)
     if (running !== undefined) return running
     if (this.#running.size >= maxTests) throw new ShoalError('BUSY', `${maxTests} ways are being tested`)

@@ -28,6 +28,7 @@ import { EventStreams } from './events.ts'
 import type { HttpCounts } from './http-counts.ts'
 import { redeem } from './join.ts'
 import { keyRoutes } from './key-routes.ts'
+import { Keys } from './keys.ts'
 import { findRelease, paged, pageOfNodes, releasesAsked } from './lists.ts'
 import { logRoutes } from './log-routes.ts'
 import { metricsRoute } from './metrics.ts'
@@ -42,6 +43,7 @@ import { sessionRoutes } from './session-routes.ts'
 import type { Sessions } from './sessions/index.ts'
 import type { WebServices } from './services.ts'
 import type { Tokens } from './tokens.ts'
+import { changesOfPeople } from './turns.ts'
 import { stickRoutes } from './stick.ts'
 import { UploadTurns } from './upload-turns.ts'
 import { Views } from './views.ts'
@@ -214,7 +216,8 @@ function signedRoutes(s: WebServices, views: Views, sessions: Sessions): readonl
   const drafts = new Drafts(s, views)
   const acts = new Acts(s, views, drafts, sessions)
   const takeRoot = (text: string): void => void documents.root(new Fields({ root: text }, 'body'))
-  const operators = new Operators(s, takeRoot)
+  const turns = changesOfPeople()
+  const operators = new Operators(s, takeRoot, turns)
   const post = (path: string, access: Access, handle: Route['handle']): Route => ({ method: 'POST', path: v1 + path, access, handle })
   const made = (ctx: Context, isNew: boolean): void => void (ctx.status = isNew ? 201 : 200)
   const hold =
@@ -283,7 +286,7 @@ function signedRoutes(s: WebServices, views: Views, sessions: Sessions): readonl
         return { name: param('name') }
       },
     },
-    ...keyRoutes(s, acts, sessions, takeRoot),
+    ...keyRoutes(acts, sessions, new Keys(s, takeRoot, turns)),
     {
       method: 'POST',
       path: 'join',

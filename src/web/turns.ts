@@ -1,6 +1,12 @@
 /** A few at a time, a few more in line, the rest refused at once: what costs memory must not be had in any number. */
 import { ShoalError } from '../model/index.ts'
 
+/** Changes of people and their keys that wait; more are refused. */
+const maxChangesWaiting = 8
+
+/** One after the other: of two at once, one would put its file in the place of the other's, whose key counts then and is nowhere. */
+export const changesOfPeople = (): Turns => new Turns(1, maxChangesWaiting)
+
 export class Turns {
   readonly #atOnce: number
   readonly #maxWaiting: number

@@ -15,6 +15,7 @@ import {
 } from '../../../src/trust/index.ts'
 import { Keys } from '../../../src/web/keys.ts'
 import { Operators } from '../../../src/web/operators.ts'
+import { changesOfPeople } from '../../../src/web/turns.ts'
 
 const anna = newOperatorKey('anna', 'p').key
 const text = makeRoot(
@@ -42,7 +43,7 @@ function rig(isConsole: boolean, takeRoot: () => void) {
       drop: async (name: string) => void kept.delete(name),
     },
   }
-  return { kept, operators: new Operators(services as never, takeRoot) }
+  return { kept, operators: new Operators(services as never, takeRoot, changesOfPeople()) }
 }
 
 void t.test('a key that may count is kept, whatever becomes of the answer', async t => {
@@ -70,6 +71,14 @@ void t.test('a node that is no console makes none', async t => {
   t.same([there.kept.size, asked], [1, 1])
 })
 
+void t.test('of two at once who add the same person the second finds the first one’s key, and leaves it', async t => {
+  const { operators, kept } = rig(true, () => undefined)
+  const [first, second] = await Promise.allSettled([operators.add(wish, anna), operators.add(wish, anna)])
+  t.match(second, { status: 'rejected', reason: { code: 'CONFLICT' } })
+  if (first.status === 'rejected') throw first.reason
+  t.equal(openOperatorKey(kept.get('ben') ?? '', first.value.passphrase).keyid, first.value.keyid)
+})
+
 /** Keys beside their files: `staged` are not settled. */
 function keyRig(takeRoot: (text: string) => void, ca: string | null = 'PEM') {
   const files = new Map([['anna', 'old']])
@@ -92,7 +101,7 @@ function keyRig(takeRoot: (text: string) => void, ca: string | null = 'PEM') {
       unstage: async () => void staged.delete('kit'),
     },
   }
-  return { files, staged, keys: new Keys(services as never, takeRoot) }
+  return { files, staged, keys: new Keys(services as never, takeRoot, changesOfPeople()) }
 }
 
 const own = new Fields({ passphrase: 'p' }, 'body')
