@@ -70,8 +70,8 @@ function ofRollout(known: KnownOrder, { replica, isLost }: Surroundings): readon
     state === 'halted'
       ? 'more nodes failed than tolerated; nobody else starts'
       : 'it cannot go on without nodes that are lost, held or refused'
+  // First: of a wave that goes back as a whole each node is told, and that nobody else starts must not wait for the last of them.
   return [
-    ...back,
     {
       key: `${state} ${known.id}`,
       event: state,
@@ -80,6 +80,7 @@ function ofRollout(known: KnownOrder, { replica, isLost }: Surroundings): readon
       node: null,
       rollout,
     },
+    ...back,
   ]
 }
 

@@ -33,6 +33,8 @@ export class Alerts {
   readonly #o: AlertOptions
   readonly #abort = new AbortController()
   readonly #since = new Map<string, number>()
+  /** Settled, and still without a place. */
+  readonly #late = new Map<string, Condition>()
   /** Told, or about to be. */
   readonly #begun = new Set<string>()
   readonly #told: Set<string>
@@ -67,6 +69,11 @@ export class Alerts {
     const now = this.#o.now()
     const lasting = new Map(conditionsOf(this.#o).map(c => [c.key, c]))
     for (const key of this.#since.keys()) if (!lasting.has(key)) this.#since.delete(key)
+    for (const [key, { event, message }] of this.#late) {
+      if (lasting.has(key)) continue
+      this.#late.delete(key)
+      this.#o.log('alert lost', { event, message, why: 'it was over before there was a place in any line' })
+    }
     let isOver = false
     for (const key of this.#begun) {
       if (lasting.has(key)) continue
@@ -80,7 +87,11 @@ export class Alerts {
       this.#since.set(key, since)
       if (this.#begun.has(key) || now - since < condition.settleMs) continue
       // What has no place in the line of the quickest receiver is looked at again: of a fleet that goes back as a whole it hears every word.
-      if (places <= 0) continue
+      if (places <= 0) {
+        this.#late.set(key, condition)
+        continue
+      }
+      this.#late.delete(key)
       this.#begun.add(key)
       places -= 1
       void this.#tell(condition)

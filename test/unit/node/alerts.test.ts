@@ -117,8 +117,8 @@ void t.test('a webhook hears of each condition once, as long as it lasts, over r
   alerts.look()
   await next
   t.match(got.slice(1), [
-    { event: 'rolled-back', message: 'box-a went back from till@2.0.0: APP_UNHEALTHY: no printer', rollout: { release: 'till@2.0.0' } },
     { event: 'halted', message: /^till@2\.0\.0 is halted/ },
+    { event: 'rolled-back', message: 'box-a went back from till@2.0.0: APP_UNHEALTHY: no printer', rollout: { release: 'till@2.0.0' } },
   ])
   alerts.look()
   t.equal(got.length, 3)
@@ -155,7 +155,7 @@ void t.test('a receiver that fails is tried again, and holds up nobody else', as
   while (bad.got.length < 2) await bad.heard()
   t.same(
     bad.got.map(g => g['event']),
-    ['rolled-back', 'halted'],
+    ['halted', 'rolled-back'],
     'in their order',
   )
   t.ok(logged.includes('alert not told'))
@@ -197,6 +197,36 @@ void t.test('what a receiver misses is named and counted, and the others hear it
   alerts.stop()
 })
 
+void t.test('what was over before there was a place in any line is named', async t => {
+  const hung = await receiver(() => 200)
+  hung.server.removeAllListeners('request')
+  t.teardown(() => {
+    hung.server.closeAllConnections()
+    hung.server.close()
+  })
+  const { w, alerts, fields } = world([{ webhook: hung.url }])
+  for (let n = 0; n < 50; n++)
+    w.outcomes.set(`n${n}`.padEnd(52, 'a'), { outcome: 'rolled-back', attempt: 1, reason: { code: 'APP_UNHEALTHY', message: 'x' } })
+  alerts.look()
+  w.lost = [id('c')]
+  alerts.look()
+  w.nowMs = 60_000
+  alerts.look()
+  t.same(
+    fields.filter(f => f['said'] === 'alert lost'),
+    [],
+  )
+  w.lost = []
+  alerts.look()
+  t.match(
+    fields.filter(f => f['said'] === 'alert lost'),
+    [{ event: 'node-lost', message: /box-c/ }],
+  )
+  alerts.look()
+  t.equal(fields.filter(f => f['said'] === 'alert lost').length, 1, 'once')
+  alerts.stop()
+})
+
 void t.test('a receiver that takes its time hears all of a burst', async t => {
   const slow = await receiver(() => 200)
   t.teardown(() => slow.server.close())
@@ -230,7 +260,7 @@ void t.test('a command is given the document on standard input, and no shell', a
   w.outcomes.set(id('a'), { outcome: 'rolled-back', attempt: 1, reason: { code: 'INTERNAL', message: '$(reboot) `x`' } })
   alerts.look()
   while (logged.filter(event => event === 'alert told').length < 2) await new Promise(done => setImmediate(done))
-  t.match(readFileSync(out, 'utf8'), /^rolled-back \{.*\$\(reboot\) `x`.*\}\nhalted \{/)
+  t.match(readFileSync(out, 'utf8'), /^halted \{.*\}\nrolled-back \{.*\$\(reboot\) `x`.*\}\n/)
   t.ok(logged.includes('alert not told'), 'one that does not start is logged')
   alerts.stop()
 })
