@@ -16,7 +16,7 @@ const programDir = join(import.meta.dirname, '..', '..')
 
 /**
  * @param signal this node is not asked any more
- * @throws ShoalError BUSY: it did not come to an end in time; CANCELLED; SLOT_DAMAGED; INTERNAL: it said nothing that can be read
+ * @throws ShoalError BUSY: it did not come to an end in time; STARTING: the node changes over; SLOT_DAMAGED; INTERNAL: it said nothing that can be read
  */
 export async function runDoctor(home: string, signal: AbortSignal): Promise<unknown> {
   const entry = entryOf(programDir)
@@ -24,7 +24,7 @@ export async function runDoctor(home: string, signal: AbortSignal): Promise<unkn
   const options = { signal, timeout: doctorMs, killSignal: 'SIGKILL', maxBuffer: maxAnswerBytes, windowsHide: true, cwd: home } as const
   return new Promise((resolve, reject) => {
     execFile(process.execPath, [entry, 'doctor', '--json', '--home', home], options, (error, stdout) => {
-      if (signal.aborted) reject(new ShoalError('CANCELLED', 'the node changes over, and its doctor with it'))
+      if (signal.aborted) reject(new ShoalError('STARTING', 'the node changes over, and its doctor with it'))
       else if (error?.killed === true) reject(new ShoalError('BUSY', `the doctor did not come to an end in ${doctorMs / 1000} s`))
       else resolveJson(stdout, resolve, reject)
     })

@@ -221,6 +221,7 @@ export class Worker {
   async stop(graceMs: number): Promise<void> {
     this.#trialEnded()
     this.#runtime?.quiet()
+    for (const end of this.#streamEnds) end()
     const limit = AbortSignal.timeout(Math.max(1, graceMs))
     await Promise.all([this.#listener?.close(graceMs), this.#runtime?.app?.drain(limit)])
     await this.#runtime?.close().catch((error: unknown) => this.#o.log('not closed', { error: messageOf(error) }))
