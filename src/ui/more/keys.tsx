@@ -8,7 +8,7 @@ import { Answers, Dialog } from '../parts/dialog.tsx'
 import { saveJson } from '../parts/save.ts'
 import { words } from '../words/index.ts'
 import { moreWords } from '../words/more.ts'
-import { useAsking } from './ask.ts'
+import { type Asking, useAsking } from './ask.ts'
 
 interface KeyFile {
   readonly name: string
@@ -17,31 +17,18 @@ interface KeyFile {
 
 interface RotateProps {
   readonly name: string
+  readonly asking: Asking
+  readonly rotate: (body: object) => Promise<void>
   readonly onClose: () => void
-  readonly reload: () => void
 }
 
-/** One's own passphrase stays; of another person there is a new one, shown once. */
-const Rotate = ({ name, onClose, reload }: RotateProps): JSX.Element => {
+/** One's own passphrase stays; of another person there is a new one. */
+const Rotate = ({ name, asking: { isBusy, refusal, run }, rotate, onClose }: RotateProps): JSX.Element => {
   const passphrase = useSignal('')
-  const made = useSignal<string | null>(null)
-  const { isBusy, refusal, run } = useAsking()
   const w = moreWords().keys
   const isOwn = session.value?.name === name
-  const rotate = async (): Promise<void> => {
-    const body = isOwn ? { passphrase: passphrase.value } : {}
-    const answer = await post<{ readonly passphrase: string | null }>(`operators/${encodeURIComponent(name)}/rotate`, body)
-    made.value = answer.passphrase
-    // One's own session was the old key's: the page asks, and shows the log-in.
-    reload()
-    if (answer.passphrase === null) onClose()
-  }
-  // The answer may hold the only copy of a passphrase: it is waited for.
-  const close = (): void => {
-    if (!isBusy.value) onClose()
-  }
   return (
-    <Dialog title={w.askRotate(name)} onClose={close}>
+    <Dialog title={w.askRotate(name)} onClose={onClose}>
       <p>{isOwn ? w.askRotateOwnText : w.askRotateText}</p>
       {isOwn && (
         <label>
@@ -55,36 +42,46 @@ const Rotate = ({ name, onClose, reload }: RotateProps): JSX.Element => {
         </label>
       )}
       {refusal.value !== null && <Problem code={refusal.value.code} message={refusal.value.message} />}
-      {made.value !== null && (
-        <div role="status">
-          <p>{words().people.newPassphrase(name)}</p>
-          <Command text={made.value} />
-        </div>
-      )}
       <Commands lines={[isOwn ? 'shoal keys rotate' : `shoal keys rotate ${name}`]} />
-      {made.value === null && (
-        <Answers
-          label={w.rotate}
-          isDanger
-          isBusy={isBusy.value || (isOwn && passphrase.value === '')}
-          onYes={() => run(rotate)}
-          onNo={close}
-        />
-      )}
-      {made.value !== null && (
-        <p class="answers">
-          <button type="button" onClick={onClose}>
-            {words().close}
-          </button>
-        </p>
-      )}
+      <Answers
+        label={w.rotate}
+        isDanger
+        isBusy={isBusy.value || (isOwn && passphrase.value === '')}
+        onYes={() => run(() => rotate(isOwn ? { passphrase: passphrase.value } : {}))}
+        onNo={onClose}
+      />
     </Dialog>
   )
 }
 
+const NewPassphrase = ({
+  text,
+  name,
+  onClose,
+}: {
+  readonly text: string
+  readonly name: string
+  readonly onClose: () => void
+}): JSX.Element => (
+  <Dialog title={moreWords().keys.rotateOf(name)} onClose={onClose}>
+    <div role="status">
+      <p>{words().people.newPassphrase(name)}</p>
+      <Command text={text} />
+    </div>
+    <p class="answers">
+      <button type="button" onClick={onClose}>
+        {words().close}
+      </button>
+    </p>
+  </Dialog>
+)
+
 /** What can be done with one person's key. */
 export const KeyVerbs = ({ name, reload }: { readonly name: string; readonly reload: () => void }): JSX.Element | null => {
   const isOpen = useSignal(false)
+  // Held here and not in the question, which can be closed before the answer: that has the only copy of the passphrase.
+  const made = useSignal<string | null>(null)
+  const asking = useAsking()
   const w = moreWords().keys
   const isOwn = session.value?.name === name
   if (!isOwn && !may('admin')) return null
@@ -92,15 +89,25 @@ export const KeyVerbs = ({ name, reload }: { readonly name: string; readonly rel
     const { file } = await get<KeyFile>(isOwn ? 'session/key' : `operators/${encodeURIComponent(name)}/key`)
     saveJson(`${name}.json`, file)
   }
+  const rotate = async (body: object): Promise<void> => {
+    const answer = await post<{ readonly passphrase: string | null }>(`operators/${encodeURIComponent(name)}/rotate`, body)
+    isOpen.value = false
+    made.value = answer.passphrase
+    // One's own session was the old key's: the page asks, and shows the log-in.
+    reload()
+  }
+  const { isBusy, refusal } = asking
   return (
     <>
       <Action label={w.file} name={w.fileOf(name)} role="viewer" run={download} />
       {may('admin') && (
-        <button type="button" aria-label={w.rotateOf(name)} onClick={() => (isOpen.value = true)}>
+        <button type="button" aria-label={w.rotateOf(name)} disabled={isBusy.value} onClick={() => (isOpen.value = true)}>
           {w.rotate} …
         </button>
       )}
-      {isOpen.value && <Rotate name={name} reload={reload} onClose={() => (isOpen.value = false)} />}
+      {!isOpen.value && refusal.value !== null && <Problem code={refusal.value.code} message={refusal.value.message} />}
+      {isOpen.value && <Rotate name={name} asking={asking} rotate={rotate} onClose={() => (isOpen.value = false)} />}
+      {made.value !== null && <NewPassphrase text={made.value} name={name} onClose={() => (made.value = null)} />}
     </>
   )
 }

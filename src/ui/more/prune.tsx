@@ -53,6 +53,8 @@ const Options = ({ wish }: { readonly wish: Signal<PruneWish> }): JSX.Element =>
   )
 }
 
+const Rest = ({ count }: { readonly count: number }): JSX.Element | null => (count > 0 ? <li>{words().rollout.and(count)}</li> : null)
+
 interface Pruned {
   readonly removedBytes: number
   readonly failed: readonly { readonly id: string; readonly message: string }[]
@@ -72,7 +74,6 @@ const Question = ({ items, wish, onDone, onClose }: QuestionProps): JSX.Element 
   const prune = async (): Promise<void> => {
     onDone(await post<Pruned>('disk/prune', pruneBody(wish)))
   }
-  const rest = items.length - maxNamed
   return (
     <Dialog title={items.length === 0 ? w.nothing : w.ask(text(sum(items)))} onClose={onClose}>
       {items.length > 0 && <p>{w.askText}</p>}
@@ -82,7 +83,7 @@ const Question = ({ items, wish, onDone, onClose }: QuestionProps): JSX.Element 
             {w.kinds[item.kind] ?? item.kind} <code>{nameOfItem(item)}</code> {text(item.bytes)}
           </li>
         ))}
-        {rest > 0 && <li>{words().rollout.and(rest)}</li>}
+        <Rest count={items.length - maxNamed} />
       </ul>
       {refusal.value !== null && <Problem code={refusal.value.code} message={refusal.value.message} />}
       <Commands lines={[pruneCommand(wish, true), pruneCommand(wish, false)]} />
@@ -117,11 +118,14 @@ export const Prune = ({ reload }: { readonly reload: () => void }): JSX.Element 
         <Forbidden role="operator" />
       </div>
       {pruned.value !== null && pruned.value.failed.length > 0 && (
-        <ul role="status">
-          {pruned.value.failed.slice(0, maxNamed).map(({ id, message }) => (
-            <li key={id}>{w.stays(id, message)}</li>
-          ))}
-        </ul>
+        <div role="status">
+          <ul>
+            {pruned.value.failed.slice(0, maxNamed).map(({ id, message }, at) => (
+              <li key={at}>{w.stays(id, message)}</li>
+            ))}
+            <Rest count={pruned.value.failed.length - maxNamed} />
+          </ul>
+        </div>
       )}
       {found.value !== null && (
         <Question
