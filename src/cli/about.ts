@@ -20,7 +20,7 @@ export async function askAbout(api: Client, id: string, note: (line: string) => 
     return await api.get(`nodes/${id}/about`)
   } catch (error) {
     if (!(error instanceof ShoalError) || !isNoAnswer.has(error.code)) throw error
-    const older = error.code === 'NOT_FOUND' ? ': the node that was asked is of an older version' : ''
+    const older = error.code === 'NOT_FOUND' ? '; or the node that was asked is of an older version' : ''
     note(oneLine(`${error.message}${older}`))
     return null
   }

@@ -122,7 +122,7 @@ export class Client {
       if (method === 'GET' && wasReset(error)) return send()
       throw error
     })
-    if (reply.status === 503 && reply.headers['retry-after'] !== undefined) {
+    if (changesOver(reply)) {
       await wait(Math.min(Number(reply.headers['retry-after']) * 1000 || 0, maxRetryAfterMs), undefined, { signal: this.#signal })
       return send(this.#target.readToken())
     }
@@ -148,6 +148,10 @@ export class Client {
     return exchange(this.#target, this.#agent, question)
   }
 }
+
+/** The node itself answers nobody now. That it cannot reach another one is an answer. */
+const changesOver = ({ status, headers, body }: Reply): boolean =>
+  status === 503 && headers['retry-after'] !== undefined && !body.includes(JSON.stringify('NO_NODE'))
 
 const wasReset = (error: unknown): boolean =>
   error instanceof ShoalError && ['ECONNRESET', 'EPIPE'].includes(systemCodeOf(error.cause) ?? '')

@@ -56,6 +56,11 @@ export class Context {
     return found
   }
 
+  /** What takes keys is done at the machine. @throws ShoalError USAGE where `--server` names a node elsewhere */
+  mustBeHere(command: string): void {
+    if (this.#server !== null) throw new ShoalError('USAGE', `${command} is done at the machine of the node, without --server`)
+  }
+
   /** The API of the node that is meant. @throws ShoalError HOME_EMPTY, HOME_DAMAGED, UNAUTHENTICATED */
   api(): Client {
     this.#client ??= new Client(this.#target(), this.io.signal)

@@ -63,10 +63,14 @@ async function restart(context: Context): Promise<Outcome> {
 /** From here the old worker looks like the new one, since no port needs to close between them: so nothing is promised. */
 async function restartThere(context: Context, url: string): Promise<Outcome> {
   await context.api().post('self/restart')
-  return { document: { state: 'restarting' }, text: [`${url} was told to restart; \`shoal status\` says whether it is back`] }
+  return {
+    document: { state: 'restarting' },
+    text: [`${url} was told to restart; \`shoal status --server ${url}\` says whether it is back`],
+  }
 }
 
 async function leave(context: Context, args: Args): Promise<Outcome> {
+  context.mustBeHere('leave')
   const api = context.api()
   const fleet = parseFleet(await api.get('fleet'))
   mayGo(fleet, fleet.self.id, args)
@@ -84,6 +88,7 @@ async function leave(context: Context, args: Args): Promise<Outcome> {
 }
 
 async function resetIdentity(context: Context, args: Args): Promise<Outcome> {
+  context.mustBeHere('reset-identity')
   context.requireNode()
   if ((await runningSupervisor(context.paths)) !== null)
     throw new ShoalError('ALREADY_RUNNING', `${context.paths.home}: its node runs; stop it first (\`shoal stop\`)`)

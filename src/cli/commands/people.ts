@@ -43,12 +43,18 @@ async function trustedRoot(context: Context): Promise<TrustedRoot> {
   }
 }
 
-/** Signs the next root and hands it in. @throws ShoalError NOT_ALLOWED if the key is no admin's */
-async function nextRoot(context: Context, key: LockedKey, root: TrustedRoot, change: RootChange, next?: OperatorKey): Promise<void> {
-  const spareAdmins = spareAdminsOf(root)
-  const admins = [...root.people.filter(p => p.role === 'admin'), ...spareAdmins]
+/** Who changes the root, and the root. @throws ShoalError NOT_ALLOWED if the key is no admin's: before anything is asked or written */
+async function adminAndRoot(context: Context, args: Args): Promise<{ readonly key: LockedKey; readonly root: TrustedRoot }> {
+  const key = findKey(context, args)
+  const root = await trustedRoot(context)
+  const admins = [...root.people.filter(p => p.role === 'admin'), ...spareAdminsOf(root)]
   if (!admins.some(each => each.keyid === key.keyid))
     throw new ShoalError('NOT_ALLOWED', `${key.name} is no admin of fleet ${root.fleetName}`)
+  return { key, root }
+}
+
+/** Signs the next root and hands it in. */
+async function nextRoot(context: Context, key: LockedKey, root: TrustedRoot, change: RootChange, next?: OperatorKey): Promise<void> {
   // By an admin of the root before, and by one of its own: a person's own new key is the second.
   const text = nextRootText(root, change, [await key.open(), ...(next === undefined ? [] : [next])])
   trustNextRoot(text, root)
@@ -116,8 +122,7 @@ async function add(context: Context, args: Args): Promise<Outcome> {
   const name = asUsage(() => parseOperatorName(args.need(0, 'name'), 'name'))
   if (args.text('role') === undefined) throw new ShoalError('USAGE', `operators add needs --role ${roles.join('|')}`)
   const role = args.read('role', (v, w) => asOneOf(v, w, roles), 'viewer')
-  const key = findKey(context, args)
-  const root = await trustedRoot(context)
+  const { key, root } = await adminAndRoot(context, args)
   if (root.people.some(p => p.name === name)) throw new ShoalError('CONFLICT', `there is an operator ${name} already`)
   const file = fileForNew(context, args, 'operators add', name)
   mustBeNew(file)
@@ -146,8 +151,7 @@ function standing(context: Context, keyid: string): TrustedRoot['retired'][numbe
 
 async function remove(context: Context, args: Args): Promise<Outcome> {
   const name = args.need(0, 'name')
-  const key = findKey(context, args)
-  const root = await trustedRoot(context)
+  const { key, root } = await adminAndRoot(context, args)
   const people = root.people.filter(p => p.name !== name)
   if (people.length === root.people.length)
     throw new ShoalError('NOT_FOUND', `there is no operator ${name}; there are ${root.people.map(p => p.name).join(', ')}`)
@@ -176,11 +180,12 @@ async function kit(context: Context, args: Args): Promise<Outcome> {
   const out = context.path(args.text('out') ?? context.paths.recoveryKit)
   if (!existsSync(context.paths.caKey))
     throw new ShoalError('NOT_ALLOWED', `${context.paths.caKey}: is not here; make the kit at a node that lets others in`)
-  const key = findKey(context, args)
-  const root = await trustedRoot(context)
+  const { key, root } = await adminAndRoot(context, args)
+  const beside = `${out}.new`
+  // At its own place the next one replaces the last, also one that was left half done.
+  if (out !== context.paths.recoveryKit) for (const file of [out, beside]) mustBeNew(file)
   await confirm(context, args.has('yes'), ['Makes a new recovery kit; every earlier one loses its force.'], 'Make it?')
   const made = makeKit(readHomeFile(context.paths.caKey))
-  const beside = `${out}.new`
   await writeDurable(beside, made.file, 0o600)
   const spareAdmins = [{ keyid: made.key.keyid, publicHex: made.key.publicHex }]
   await withKeyFile(context, beside, made.passphrase, () => nextRoot(context, key, root, { spareAdmins }))
@@ -196,8 +201,7 @@ async function kit(context: Context, args: Args): Promise<Outcome> {
  * to whoever signs here, so nothing is lost if the command dies in between. The new key file stands beside the old one until the root names it.
  */
 async function rotate(context: Context, args: Args): Promise<Outcome> {
-  const key = findKey(context, args)
-  const root = await trustedRoot(context)
+  const { key, root } = await adminAndRoot(context, args)
   const person = root.people.find(p => p.name === (args.word(0) ?? key.name))
   if (person === undefined)
     throw new ShoalError(
@@ -206,6 +210,12 @@ async function rotate(context: Context, args: Args): Promise<Outcome> {
     )
   const isOwn = person.keyid === key.keyid
   const file = isOwn ? key.path : fileForNext(context, args, person.name)
+  const beside = `${file}.new`
+  if (existsSync(beside))
+    throw new ShoalError(
+      'CONFLICT',
+      `${beside}: a new key was being made here, and may be the one that counts; log in with it at the dashboard, or move it away`,
+    )
   const plan = `Makes a new key for ${person.name} of fleet ${root.fleetName}: copies of the old key file sign nothing more, what it signed stands.`
   await confirm(context, args.has('yes'), [plan], 'Make it?')
   const passphrase = isOwn ? await key.passphrase() : newPassphrase()
@@ -220,12 +230,10 @@ async function rotate(context: Context, args: Args): Promise<Outcome> {
     keeps: standing(context, person.keyid),
   }
   const people = root.people.map(p => (p.name === person.name ? { ...p, keyid, publicHex } : p))
-  await writeDurable(`${file}.new`, made.file, 0o600)
+  await writeDurable(beside, made.file, 0o600)
   const change = { people, retired: [...root.retired, old] }
-  await withKeyFile(context, `${file}.new`, isOwn ? null : passphrase, () =>
-    nextRoot(context, key, root, change, isOwn ? made.key : undefined),
-  )
-  await renameDurable(`${file}.new`, file)
+  await withKeyFile(context, beside, isOwn ? null : passphrase, () => nextRoot(context, key, root, change, isOwn ? made.key : undefined))
+  await renameDurable(beside, file)
   return {
     document: { name: person.name, role: person.role, keyid, file, passphrase: isOwn ? null : passphrase },
     text: [

@@ -134,8 +134,12 @@ async function control(
       question,
     )
   let document: unknown
-  for (const part of controlParts(nodes))
+  let done = 0
+  for (const part of controlParts(nodes)) {
     document = await handIn(context, key, { order: rollout.id as Control['order'], action, nodes: part })
+    done += part.length
+    if (done < nodes.length) context.note(`${action}: ${done} of ${plural(nodes.length, 'node')}`)
+  }
   const whom = nodes.length === 0 ? '' : ` ${plural(nodes.length, 'node')}`
   return { document, text: [`${action}${whom}: ${oneLine(rollout.release)} (${rollout.id.slice(0, 8)})`] }
 }

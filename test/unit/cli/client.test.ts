@@ -217,8 +217,8 @@ void t.test('what a node alone knows: its lines; a note where it cannot be asked
   const backups = [{ id: 'b1', kind: 'backup', state: 'ready', bytes: 7 }]
   const slots = [{ digest: 'd'.repeat(64), name: 'demo@1.0.0', bytes: 5, needs: ['current'] }]
   const about = { slots, peers, backups, disk: { freeBytes: 9, totals: [{ reclaimable: 3 }] } }
-  let answer: { status?: number; body: unknown } = { body: about }
-  await fakeNode(
+  let answer: { status?: number; headers?: Record<string, string>; body: unknown } = { body: about }
+  const { asked } = await fakeNode(
     w => t.teardown(w),
     home,
     ({ path }) => (path.endsWith('/about') ? answer : { body: node }),
@@ -233,10 +233,12 @@ void t.test('what a node alone knows: its lines; a note where it cannot be asked
     '  disk     9 B free, 3 B may go',
   ])
   for (const code of ['NO_NODE', 'NOT_FOUND']) {
-    answer = { status: code === 'NO_NODE' ? 503 : 404, body: refusal(code, 'no') }
+    answer = { status: code === 'NO_NODE' ? 503 : 404, headers: { 'retry-after': '1' }, body: refusal(code, 'no') }
+    asked.length = 0
     const { code: exit, json, err } = await shoal(['nodes', 'show', 'self', '--home', home, '--json'])
     t.match({ exit, json }, { exit: 0, json: { id: node.id, about: null } }, code)
     t.not(err, '', 'and says why')
+    t.equal(asked.filter(a => a.path.endsWith('/about')).length, 1, 'that another node cannot be asked is an answer')
   }
   answer = { status: 403, body: refusal('NOT_ALLOWED', 'no') }
   t.equal((await show()).code, 4)
@@ -258,7 +260,8 @@ void t.test('stop and restart of another node: the one at home is neither touche
     w => t.teardown(w),
     home,
     ({ path }, res) => {
-      if (path.endsWith('/self/stop')) {
+      // It is there for one look more, and then gone.
+      if (path.endsWith('/livez')) {
         res.once('close', () => server.closeAllConnections())
         server.close()
       }
@@ -266,11 +269,13 @@ void t.test('stop and restart of another node: the one at home is neither touche
     },
   )
   const there = (verb: string): ReturnType<typeof shoal> => shoal([verb, '--server', url, '--home', home, '--json'], { env })
+  for (const verb of ['leave', 'reset-identity'])
+    t.match(await there(verb), { code: 2, json: { error: { code: 'USAGE' } } }, `${verb} takes keys, and is done at the machine`)
   t.match(await there('restart'), { code: 0, json: { state: 'restarting' } })
   t.match(await there('stop'), { code: 0, json: { state: 'stopped' } })
   t.strictSame(
     asked.map(a => a.path),
-    ['/_shoal/api/v1/self/restart', '/_shoal/api/v1/self/stop'],
+    ['/_shoal/api/v1/self/restart', '/_shoal/api/v1/self/stop', '/_shoal/livez'],
   )
 })
 
