@@ -165,6 +165,7 @@ const head = [
   'p99 ka / new / lazy',
   'longest wait: median, largest',
   'beyond the slowest request: median, largest',
+  'that without the stall of the load',
   'WebSocket back: median, largest',
   'handshakes per switch',
   'stall of the load',
@@ -176,6 +177,7 @@ function row(way: Way, { before, during, back }: Seen): readonly (string | numbe
   const p99 = (windows: readonly Window[]): string =>
     (['keep-alive', 'new', 'lazy'] as const).map(kind => Math.round(quantile(msOf(windows, kind), 0.99))).join(' / ')
   const pair = (values: readonly number[]): string => `${Math.round(median(values))}, ${Math.round(largest(values))}`
+  const beyond = waits(judged).map(ms => Math.max(0, ms - way.slowestMs))
   return [
     way.name,
     during.length,
@@ -185,7 +187,8 @@ function row(way: Way, { before, during, back }: Seen): readonly (string | numbe
     p99(before),
     p99(judged),
     pair(waits(judged)),
-    pair(waits(judged).map(ms => Math.max(0, ms - way.slowestMs))),
+    pair(beyond),
+    pair(beyond.map((ms, n) => Math.max(0, ms - (judged[n]?.stallMs ?? 0)))),
     pair(msOf(judged, 'websocket')),
     Math.round(all.reduce((sum, w) => sum + w.handshakes, 0) / during.length),
     largest(all.map(w => w.stallMs)),
