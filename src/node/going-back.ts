@@ -25,6 +25,8 @@ export interface GoingBackOptions {
 const leastCopyMs = 60_000
 /** ms: how much it is; a card with some hundred thousand files takes its time. */
 const measureMs = 600_000
+/** ms that a copy which was told to end has to end: of a disk that hangs no process lets go. */
+const endMs = 30_000
 
 /** What an order over newer data needs; the way back as it is now. */
 interface Due {
@@ -63,7 +65,7 @@ export class GoingBack {
   async prepare(known: KnownOrder, attempt: number, signal: AbortSignal): Promise<void> {
     const due = this.#due(known)
     if (due === null) return
-    const { swap, bytes } = due.how === 'keep' ? await this.#kept(known.id, due) : await this.#restored(known.id, due, signal)
+    const { swap, bytes } = due.how === 'keep' ? await this.#kept(known.id, due, signal) : await this.#restored(known.id, due, signal)
     // An older snapshot yet is copied once more, and migrated.
     rememberPreparation(this.#o.memory, due.digest, 2 * copyTimeMs(bytes))
     this.#prepared = { ...swap, order: known.id, attempt }
@@ -74,11 +76,11 @@ export class GoingBack {
     return this.#isPrepared(order, attempt) ? this.#prepared : null
   }
 
-  async #kept(order: string, { dataVersion: readBy, back: { held } }: Due): Promise<Prepared> {
+  async #kept(order: string, { dataVersion: readBy, back: { held } }: Due, signal: AbortSignal): Promise<Prepared> {
     const { name, dataVersion } = held
     const id = snapshotId(name, dataVersion, dataVersion, 'swap')
     const swap = { kind: 'keep', id, source: null, to: { name, dataVersion, readBy }, identity: false } as const
-    return { swap, bytes: await this.#measured(order, this.#o.paths.data) }
+    return { swap, bytes: await this.#measured(order, this.#o.paths.data, signal) }
   }
 
   async #restored(order: string, { back: { held, snapshot } }: Due, signal: AbortSignal): Promise<Prepared> {
@@ -88,10 +90,10 @@ export class GoingBack {
       throw new ShoalError('NO_SNAPSHOT', `the data has version ${dataVersion}, and no older data of ${name} lies here`)
     const into = snapshotId(name, dataVersion, snapshot.dataVersion, 'swap')
     const job = { t: 'stage', home: paths.home, id: snapshot.id, into, self, reserveBytes: reserveBytes() } as const
-    const bytes = await this.#measured(order, snapshot.dir)
+    const bytes = await this.#measured(order, snapshot.dir, signal)
     try {
       const ms = (this.#o.leastCopyMs ?? leastCopyMs) + copyTimeMs(bytes)
-      await this.#within(ms, order, 'the copy of the data did not end', limit => runAside<'stage'>(job, AbortSignal.any([signal, limit])))
+      await this.#within({ ms, order, what: 'the copy of the data did not end', signal, endMs }, over => runAside<'stage'>(job, over))
     } catch (error) {
       await this.#drop(into)
       throw error
@@ -100,9 +102,9 @@ export class GoingBack {
     return { swap: { kind: 'restore', id: into, source: snapshot.id, to, identity: false }, bytes }
   }
 
-  #measured(order: string, dir: string): Promise<number> {
+  #measured(order: string, dir: string, signal: AbortSignal): Promise<number> {
     // A walk cannot be told to stop: nobody waits for it any more.
-    return this.#within(measureMs, order, 'the size of the data was not known', limit => Promise.race([treeBytes(dir), abortOf(limit)]))
+    return this.#within({ ms: measureMs, order, what: 'the size of the data was not known', signal, endMs: 0 }, () => treeBytes(dir))
   }
 
   /** What cannot be removed the next start of an app removes. */
@@ -111,15 +113,18 @@ export class GoingBack {
   }
 
   /** Work with an end: a disk that hangs must not hold the order for ever. */
-  async #within<T>(ms: number, order: string, what: string, work: (limit: AbortSignal) => Promise<T>): Promise<T> {
+  async #within<T>({ ms, order, what, signal, endMs }: Bounds, work: (over: AbortSignal) => Promise<T>): Promise<T> {
     const limits = new AbortController()
     const timer = setTimeout(() => limits.abort(new ShoalError('INTERNAL', `${what} in ${ms} ms`)), ms)
-    this.#copying = { order, limits }
+    const over = AbortSignal.any([signal, limits.signal])
+    const own = { order, limits }
+    this.#copying = own
     try {
-      return await work(limits.signal)
+      return await Promise.race([work(over), pastAbort(over, endMs)])
     } finally {
       clearTimeout(timer)
-      this.#copying = null
+      // Another order may have begun, while the end of this one was waited for.
+      if (this.#copying === own) this.#copying = null
     }
   }
 
@@ -135,8 +140,23 @@ export class GoingBack {
   }
 }
 
-const abortOf = (signal: AbortSignal): Promise<never> =>
-  new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }))
+interface Bounds {
+  readonly ms: number
+  readonly order: string
+  /** What is said when it was too long. */
+  readonly what: string
+  readonly signal: AbortSignal
+  /** ms that it has to end, once it is told to. */
+  readonly endMs: number
+}
+
+/** Rejects so long after the signal. */
+const pastAbort = (signal: AbortSignal, ms: number): Promise<never> =>
+  new Promise((_, reject) => {
+    const later = (): void => void setTimeout(() => reject(signal.reason as Error), ms).unref()
+    if (signal.aborted) later()
+    else signal.addEventListener('abort', later, { once: true })
+  })
 
 interface Prepared {
   readonly swap: Omit<Swap, 'order' | 'attempt'>
