@@ -8,7 +8,7 @@ import { serverNameOf, sha256 } from '../trust/index.ts'
 import type { Home } from './home.ts'
 import { type LogPage, type LogQuery, parseLogPage } from './logs.ts'
 
-/** ms until an address must have answered; where an answer takes its time, until the handshake is over. */
+/** ms until the handshake is over, and as many again until an address must have answered, unless its answer takes its time. */
 const connectTimeoutMs = 5000
 const maxSockets = 8
 const documentTimeoutMs = 10_000
@@ -142,6 +142,7 @@ export class PeerHttp {
           socket.once('secureConnect', () => {
             this.#ready.add(socket)
             if (isPatient) heard()
+            else timer?.refresh()
           })
       })
       req.once('close', heard)

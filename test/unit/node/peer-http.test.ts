@@ -15,18 +15,18 @@ const [self, peer] = [fleet.node(), fleet.node()]
 const connectMs = 200
 const read = (answer: unknown): string => asString(answer, 'answer', 10)
 
-/** The peer, and how this node asks it. @param before addresses that it is said to have besides */
+/** The peer, and how this node asks it. `before`: addresses that it is said to have besides. */
 async function rig(
   t: Test,
   handle: RequestListener,
-  before: readonly string[] = [],
+  { before = [], ms = connectMs }: { readonly before?: readonly string[]; readonly ms?: number } = {},
 ): Promise<{ readonly http: PeerHttp; readonly server: Server }> {
   const tls = { key: peer.key, cert: peer.cert, ca: fleet.ca.cert, requestCert: true, ALPNProtocols: ['shoal/1'] }
   const server = createServer(tls, handle).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as { port: number }
   const home = { fleet: fleet.id, key: { id: self.id, key: self.key, spki: '' }, certPem: self.cert, caPem: fleet.ca.cert }
-  const http = new PeerHttp(home, () => [...before, `127.0.0.1:${port}`], connectMs)
+  const http = new PeerHttp(home, () => [...before, `127.0.0.1:${port}`], ms)
   t.teardown(() => {
     http.close()
     server.closeAllConnections()
@@ -42,7 +42,8 @@ void t.test('who is connected has all the time that the question has, on a new c
 })
 
 void t.test('of many questions at once each has its time, also one that waited for a connection', async t => {
-  const { http } = await rig(t, (_req, res) => void wait(2 * connectMs).then(() => res.end('"slow"')))
+  const ms = 1000
+  const { http } = await rig(t, (_req, res) => void wait(2 * ms).then(() => res.end('"slow"')), { ms })
   const answers = await Promise.all(Array.from({ length: 20 }, () => http.told(peer.id, 'about', 60_000, read)))
   t.ok(answers.every(answer => answer === 'slow'))
 })
@@ -53,7 +54,7 @@ void t.test('a question of bytes is not waited for as long as it lasts', async t
 })
 
 void t.test('past an address that swallows who calls, the next one is asked', { skip: process.platform !== 'linux' }, async t => {
-  const { http } = await rig(t, (_req, res) => void res.end('"here"'), [await swallowing(t)])
+  const { http } = await rig(t, (_req, res) => void res.end('"here"'), { before: [await swallowing(t)], ms: 1000 })
   t.equal(await http.told(peer.id, 'about', 60_000, read), 'here')
   const answer = await http.request(peer.id, 'packages/x', null, AbortSignal.timeout(60_000))
   t.equal(answer.status, 200)
