@@ -49,7 +49,10 @@ async function adminAndRoot(context: Context, args: Args): Promise<{ readonly ke
   const root = await trustedRoot(context)
   const admins = [...root.people.filter(p => p.role === 'admin'), ...spareAdminsOf(root)]
   if (!admins.some(each => each.keyid === key.keyid))
-    throw new ShoalError('NOT_ALLOWED', `${key.name} is no admin of fleet ${root.fleetName}`)
+    throw new ShoalError(
+      'NOT_ALLOWED',
+      `${key.name} is no admin of fleet ${root.fleetName}${existsSync(`${key.path}.new`) ? `; ${key.path}.new may hold the newer key` : ''}`,
+    )
   return { key, root }
 }
 
@@ -160,7 +163,7 @@ async function remove(context: Context, args: Args): Promise<Outcome> {
   const { generation } = parseFleet(await context.api().get('fleet'))
   const gone = root.people.filter(p => p.name === name).map(p => ({ ...p, until: generation, keeps: standing(context, p.keyid) }))
   await nextRoot(context, key, root, { people, retired: [...root.retired, ...gone] })
-  await removeTree(keptFile(context, name))
+  for (const file of [keptFile(context, name), `${keptFile(context, name)}.new`]) await removeTree(file)
   return { document: { name }, text: [`${name} is no operator any more`] }
 }
 
@@ -214,7 +217,7 @@ async function rotate(context: Context, args: Args): Promise<Outcome> {
   if (existsSync(beside))
     throw new ShoalError(
       'CONFLICT',
-      `${beside}: a new key was being made here, and may be the one that counts; log in with it at the dashboard, or move it away`,
+      `${beside}: a new key was being made here, and may be the one that counts (\`shoal operators\` shows its id); move it away to make another`,
     )
   const plan = `Makes a new key for ${person.name} of fleet ${root.fleetName}: copies of the old key file sign nothing more, what it signed stands.`
   await confirm(context, args.has('yes'), [plan], 'Make it?')

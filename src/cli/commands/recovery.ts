@@ -12,6 +12,7 @@ import type { Args, CommandSpec, Outcome } from '../spec.ts'
 import { confirm } from '../prompt.ts'
 
 async function restore(context: Context, args: Args): Promise<Outcome> {
+  context.mustBeHere('keys restore')
   if (args.text('key') === undefined) throw new ShoalError('USAGE', 'keys restore needs --key <recovery-kit.json>')
   const { caKey, caPem } = context.paths
   if (existsSync(caKey)) throw new ShoalError('CONFLICT', `${caKey}: is here already; this node lets others in`)

@@ -268,9 +268,13 @@ void t.test('stop and restart of another node: the one at home is neither touche
       return { status: 202, body: {} }
     },
   )
-  const there = (verb: string): ReturnType<typeof shoal> => shoal([verb, '--server', url, '--home', home, '--json'], { env })
-  for (const verb of ['leave', 'reset-identity'])
-    t.match(await there(verb), { code: 2, json: { error: { code: 'USAGE' } } }, `${verb} takes keys, and is done at the machine`)
+  const there = (...verb: string[]): ReturnType<typeof shoal> => shoal([...verb, '--server', url, '--home', home, '--json'], { env })
+  for (const verb of ['leave', 'reset-identity', 'keys restore'])
+    t.match(
+      await there(...verb.split(' ')),
+      { code: 2, json: { error: { code: 'USAGE' } } },
+      `${verb} takes keys, and is done at the machine`,
+    )
   t.match(await there('restart'), { code: 0, json: { state: 'restarting' } })
   t.match(await there('stop'), { code: 0, json: { state: 'stopped' } })
   t.strictSame(
