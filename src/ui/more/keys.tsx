@@ -97,16 +97,25 @@ export const KeyVerbs = ({ name, reload }: { readonly name: string; readonly rel
     reload()
   }
   const { isBusy, refusal } = asking
+  const open = (): void => {
+    refusal.value = null
+    isOpen.value = true
+  }
+  // What was refused has been read; what is still on its way is shown when it comes.
+  const close = (): void => {
+    if (!isBusy.value) refusal.value = null
+    isOpen.value = false
+  }
   return (
     <>
       <Action label={w.file} name={w.fileOf(name)} role="viewer" run={download} />
       {may('admin') && (
-        <button type="button" aria-label={w.rotateOf(name)} disabled={isBusy.value} onClick={() => (isOpen.value = true)}>
+        <button type="button" aria-label={w.rotateOf(name)} disabled={isBusy.value} onClick={open}>
           {w.rotate} …
         </button>
       )}
       {!isOpen.value && refusal.value !== null && <Problem code={refusal.value.code} message={refusal.value.message} />}
-      {isOpen.value && <Rotate name={name} asking={asking} rotate={rotate} onClose={() => (isOpen.value = false)} />}
+      {isOpen.value && <Rotate name={name} asking={asking} rotate={rotate} onClose={close} />}
       {made.value !== null && <NewPassphrase text={made.value} name={name} onClose={() => (made.value = null)} />}
     </>
   )
