@@ -31,9 +31,9 @@ export async function run(argv: readonly string[], options: Partial<Io> = {}): P
       alone: overview,
     })
     opened.context = new Context(io, { home, server, isJson })
-    return printOutcome(io, isJson, await spec.run(opened.context, args))
+    return printOutcome(io, isJson, await spec.run(opened.context, args), opened.context)
   } catch (error) {
-    if (error instanceof Shown) return printOutcome(io, isJson, { text: [error.text], document: { text: error.text } })
+    if (error instanceof Shown) return printOutcome(io, isJson, { text: [error.text], document: { text: error.text } }, null)
     const cause = io.signal.aborted && codeOf(error) !== 'CANCELLED' ? new ShoalError('CANCELLED', 'interrupted', { cause: error }) : error
     return printFailure(io, isJson, cause, { context: opened.context, usage: usageOf(argv, { specs: commands, groups }) })
   } finally {

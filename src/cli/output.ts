@@ -2,20 +2,38 @@
  * What goes out: one JSON document or lines for people on standard output; errors always in words on standard error, in three lines:
  * what and its code, where, what to do.
  */
-import { codeOf, codes, messageOf } from '../model/index.ts'
+import { type Code, codeOf, codes, messageOf } from '../model/index.ts'
 import { Refusal } from './client.ts'
 import type { Context } from './context.ts'
 import type { Io } from './io.ts'
 import type { Outcome } from './spec.ts'
 import type { Usage } from './usage.ts'
 
-export function printOutcome(io: Io, isJson: boolean, outcome: Outcome): number {
+/** @param context of the command that ran; null: none did */
+export function printOutcome(io: Io, isJson: boolean, outcome: Outcome, context: Context | null): number {
   if (isJson) {
     if (outcome.document !== undefined) io.stdout.write(`${JSON.stringify(outcome.document, null, 2)}\n`)
   } else if (outcome.text.length > 0) {
     io.stdout.write(`${outcome.text.join('\n')}\n`)
   }
-  return outcome.exit ?? 0
+  const { failure } = outcome
+  if (failure === undefined) return outcome.exit ?? 0
+  const { code, message, todo = codes[code].todo } = failure
+  printError(io, { code, lines: message.split('\n'), where: context === null ? null : placeOf(context), todo })
+  return outcome.exit ?? 1
+}
+
+interface PrintedError {
+  readonly code: Code
+  /** What, and more of it. */
+  readonly lines: readonly string[]
+  readonly where: string | null
+  readonly todo: string
+}
+
+function printError(io: Io, { code, lines: [what = '', ...more], where, todo }: PrintedError): void {
+  const lines = [`error: ${what} (${code})`, ...[...more, ...(where === null ? [] : [where]), todo].map(line => `  ${line}`)]
+  io.stderr.write(`${lines.join('\n')}\n`)
 }
 
 /** @returns the exit code of the error */
@@ -26,11 +44,12 @@ export function printFailure(io: Io, isJson: boolean, error: unknown, around: Ar
   const [what = '', ...more] = message.split('\n')
   const isGuess = (line: string): boolean => line.startsWith('(Did you mean ')
   const todo = code === 'USAGE' ? `Read \`${around.usage.help}\`.` : codes[code].todo
-  const lines = [
-    `error: ${what} (${code})`,
-    ...[...more.filter(line => !isGuess(line)), whereOf(error, around), [...more.filter(isGuess), todo].join(' ')].map(line => `  ${line}`),
-  ]
-  io.stderr.write(`${lines.join('\n')}\n`)
+  printError(io, {
+    code,
+    lines: [what, ...more.filter(line => !isGuess(line))],
+    where: whereOf(error, around),
+    todo: [...more.filter(isGuess), todo].join(' '),
+  })
   if (code === 'INTERNAL' && error instanceof Error && io.env['SHOAL_DEBUG'] !== undefined) io.stderr.write(`${error.stack ?? ''}\n`)
   return codes[code].exit
 }
@@ -44,10 +63,10 @@ interface Around {
 
 function whereOf(error: unknown, { context, usage }: Around): string {
   if (context === null || codeOf(error) === 'USAGE') return `usage: ${usage.line}`
-  const asked = context.asked === null ? '' : `, node ${context.asked}`
-  const request = error instanceof Refusal && error.requestId !== '' ? `, request ${error.requestId}` : ''
-  return `home ${context.paths.home}${asked}${request}`
+  return placeOf(context) + (error instanceof Refusal && error.requestId !== '' ? `, request ${error.requestId}` : '')
 }
+
+const placeOf = ({ paths, asked }: Context): string => `home ${paths.home}${asked === null ? '' : `, node ${asked}`}`
 
 /** Columns with two spaces between them, header in capitals; the last column is cut to the width. */
 export function table(

@@ -2,7 +2,7 @@
  * What a command is: one row of the table from which the parser, the help, and the shells' completion are made. A row's `run` answers
  * with an outcome and prints nothing itself, so that --json is exactly one document.
  */
-import { ShoalError } from '../model/index.ts'
+import { type Code, ShoalError } from '../model/index.ts'
 import type { Context } from './context.ts'
 
 export interface OptionSpec {
@@ -19,6 +19,8 @@ export interface Outcome {
   /** undefined: this command prints no document. */
   readonly document?: unknown
   readonly text: readonly string[]
+  /** Why it ends with 1 although it has its answer: in words on standard error, whatever goes to standard output. */
+  readonly failure?: { readonly code: Code; readonly message: string; readonly todo?: string }
 }
 
 export interface CommandSpec {

@@ -184,6 +184,7 @@ void t.test('what a session’s operator does in plain words, the node signs wit
     await node.start()
     const broken = await node.cli(['audit', '--verify', '--json'])
     t.same([broken.code, (broken.json() as Json).brokenAt], [1, 3], 'an edit of the file shows')
+    t.match(broken.stderr, /row 3 is not what was written[^]*\(DIGEST_MISMATCH\)/)
   })
 
   await t.test('keys made anew, the kit, key files; the doctor', async t => {

@@ -34,7 +34,9 @@ async function verify(context: Context): Promise<Outcome> {
   const f = new Fields(document, 'audit')
   const rows = plural(f.integer('rows'), 'row')
   if (!f.has('brokenAt')) return { document, text: [`${rows}, none was changed or taken out`] }
-  return { exit: 1, document, text: [`row ${f.integer('brokenAt')} is not what was written, or the one before it is gone`] }
+  const message = `row ${f.integer('brokenAt')} is not what was written, or the one before it is gone`
+  const todo = 'Somebody wrote to instance/node.db, or the disk changed it: trust no row from there on.'
+  return { document, text: [message], failure: { code: 'DIGEST_MISMATCH', message, todo } }
 }
 
 async function listTokens(context: Context): Promise<Outcome> {

@@ -27,7 +27,10 @@ async function run(context: Context, args: Args): Promise<Outcome> {
   const count = args.read('nodes', parseCount, 5)
   if (count < 1 || count > maxNodes) throw new ShoalError('USAGE', `--nodes: ${count}, from 1 to ${maxNodes}`)
   const report = await showDemo(context.io, count, line => context.note(line))
-  return { exit: report.problems.length === 0 ? 0 : 1, document: report, text: closing(report) }
+  const [first] = report.problems
+  if (first === undefined) return { document: report, text: closing(report) }
+  const todo = 'The machine is too slow for the demo, or it is a fault of Shoal: what was said above has the rollout.'
+  return { document: report, text: closing(report), failure: { code: 'DEGRADED', message: `not as promised: ${first}`, todo } }
 }
 
 export const demoCommands: readonly CommandSpec[] = [

@@ -11,12 +11,21 @@ const linesOf = ({ check, state, code, message, todo }: Finding): readonly strin
   ...(todo === '' ? [] : [`${' '.repeat(23)}${todo}`]),
 ]
 
+/** The first problem stands for all: standard output has each. */
+const failureOf = ({ check, code, message, todo }: Finding, summary: string): NonNullable<Outcome['failure']> => ({
+  code: code ?? 'DEGRADED',
+  message: `${summary}; ${check}: ${oneLine(message)}`,
+  todo,
+})
+
 async function doctor(context: Context): Promise<Outcome> {
   const { paths, io } = context
   const checks = await examine({ paths, api: () => context.api(), signal: io.signal, now: new Date() })
   const count = checks.filter(each => each.state === 'problem').length
   const summary = count === 0 ? 'nothing is wrong' : plural(count, 'problem')
-  return { exit: count === 0 ? 0 : 1, document: { ok: count === 0, checks }, text: [...checks.flatMap(linesOf), summary] }
+  const worst = checks.find(each => each.state === 'problem')
+  const failure = worst === undefined ? {} : { failure: failureOf(worst, summary) }
+  return { document: { ok: count === 0, checks }, text: [...checks.flatMap(linesOf), summary], ...failure }
 }
 
 export const doctorCommands: readonly CommandSpec[] = [

@@ -1,6 +1,6 @@
 /** Sync peers: members that this node keeps a link to, and what keeps it from one. */
 import { formatAddress, parseAddress } from '../../model/index.ts'
-import { parseMade, parsePeers, parsePeerTests } from '../answers.ts'
+import { parseMade, parsePeers, type PeerTestAnswer, parsePeerTests } from '../answers.ts'
 import type { Context } from '../context.ts'
 import { oneLine, table } from '../output.ts'
 import { type Args, asUsage, type CommandSpec, type Outcome } from '../spec.ts'
@@ -34,7 +34,22 @@ async function test(context: Context, args: Args): Promise<Outcome> {
   const tests = parsePeerTests(document)
   const rows = tests.map(t => [t.id.slice(0, 8), t.address, t.isOk ? 'ok' : `fails at ${t.step ?? 'an unknown step'}`, oneLine(t.message)])
   const text = rows.length === 0 ? ['no peers to test'] : table(['id', 'address', 'result', 'why'], rows, context.width)
-  return { exit: tests.every(t => t.isOk) ? 0 : 1, document, text }
+  return { document, text, ...failureOf(tests.filter(t => !t.isOk)) }
+}
+
+/** The steps at which ways end, for a script that reads standard error alone. */
+function failureOf(failed: readonly PeerTestAnswer[]): Pick<Outcome, 'failure'> {
+  const [first] = failed
+  if (first === undefined) return {}
+  const line = (t: PeerTestAnswer): string =>
+    `${t.id === '' ? '' : `${t.id.slice(0, 8)} at `}${t.address} fails at ${t.step ?? 'an unknown step'}: ${oneLine(t.message)}`
+  return {
+    failure: {
+      code: first.step === 'clock' ? 'CLOCK_OFF' : 'PEER_FAILED',
+      message: failed.map(line).join('\n'),
+      ...(first.step === 'clock' ? {} : { todo: 'See whether the node runs there, and what stands between; `shoal doctor` there says more.' }),
+    },
+  }
 }
 
 export const peerCommands: readonly CommandSpec[] = [

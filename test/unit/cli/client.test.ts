@@ -289,9 +289,14 @@ void t.test('peers test ends with 1 and the step that fails', async t => {
     home,
     ({ body }) => ({ body: { tests: [{ id: null, address: body.target, ok: false, step: 'tls', message: 'no TLS', steps: [] }] } }),
   )
-  const { code, out } = await shoal(['peers', 'test', '10.0.0.9:8443', '--home', home])
+  const { code, out, err } = await shoal(['peers', 'test', '10.0.0.9:8443', '--home', home])
   t.equal(code, 1)
   t.match(out, /10\.0\.0\.9:8443 {2}fails at tls {2}no TLS/)
+  t.match(err, /^error: 10\.0\.0\.9:8443 fails at tls: no TLS \(PEER_FAILED\)\n {2}home \S+, node \S+\n {2}See /, 'code and reason')
+  const asJson = await shoal(['peers', 'test', '10.0.0.9:8443', '--home', home, '--json'])
+  t.match([asJson.code, asJson.json], [1, { tests: [{ ok: false, step: 'tls' }] }], 'the document stays what it is')
+  t.equal(asJson.json.error, undefined)
+  t.equal(asJson.err, err)
 })
 
 void t.test('config get and set: judged whole, written whole', async t => {

@@ -17,10 +17,11 @@ interface Found {
 }
 
 async function doctor(home: string): Promise<{ code: number; checks: readonly Found[]; problems: readonly string[] }> {
-  const { code, json } = await shoal(['doctor', '--home', home, '--json'])
+  const { code, json, err } = await shoal(['doctor', '--home', home, '--json'])
   const checks = json.checks as readonly Found[]
   const problems = checks.filter(each => each.state === 'problem').map(each => `${each.check} ${each.code ?? ''}`)
   t.equal(json.ok, problems.length === 0)
+  t.match(err, code === 0 ? /^$/ : /^error: \d+ problems?; \S+: [^]*\([A-Z_]+\)\n/, 'what fails says so on standard error')
   return { code, checks, problems }
 }
 
