@@ -2,18 +2,7 @@
  * Makes an order: the node drafts plan and payload, this checks that the draft is what was asked, shows it, signs it and hands it in. The
  * node is trusted with nothing: what is signed is what was read here.
  */
-import {
-  type Order,
-  parseDurationMs,
-  parseOrder,
-  parsePlan,
-  parseTag,
-  Fields,
-  parseJson,
-  type Plan,
-  ShoalError,
-  asOneOf,
-} from '../model/index.ts'
+import { type Order, parseOrder, parsePlan, parseTag, Fields, parseJson, type Plan, ShoalError, asOneOf, asString } from '../model/index.ts'
 import { defaultWaves, parseWaves, parseWindow } from '../rollout/index.ts'
 import { sha256 } from '../trust/index.ts'
 import { type FleetAnswer, parseFleet } from './answers.ts'
@@ -21,7 +10,7 @@ import type { Context } from './context.ts'
 import { oneLine, plural } from './output.ts'
 import { choose, confirm } from './prompt.ts'
 import { type LockedKey, personOf, sign, signingOptions, yesOption } from './signing.ts'
-import { type Args, asUsage, type OptionSpec, parseCount } from './spec.ts'
+import { type Args, asUsage, countWithin, durationWithin, type OptionSpec, parseCount } from './spec.ts'
 
 export const orderOptions: readonly OptionSpec[] = [
   { flags: '--only <nodes>', about: 'only these nodes: ids, prefixes or names, with commas' },
@@ -64,14 +53,19 @@ export interface Settings {
   readonly dryRun: boolean
 }
 
+const shortText =
+  (maxChars: number) =>
+  (value: unknown, where: string): string =>
+    asString(value, where, maxChars)
+
 /** @throws ShoalError USAGE */
 export function settingsOf(args: Args): Settings {
-  const window = args.text('window') ?? null
+  const window = args.read('window', shortText(100), null)
   if (window !== null) asUsage(() => parseWindow(window))
   return {
-    soakMs: args.read('soak', parseDurationMs, 10_000),
-    witnesses: args.read('witnesses', parseCount, 1),
-    deadlineMs: args.read('deadline', parseDurationMs, 7 * 86_400_000),
+    soakMs: args.read('soak', durationWithin('0s'), 10_000),
+    witnesses: args.read('witnesses', countWithin(0, 100), 1),
+    deadlineMs: args.read('deadline', durationWithin('1ms'), 7 * 86_400_000),
     window,
     allowDowngrade: args.has('allowDowngrade'),
     data: args.read('data', (v, w) => asOneOf(v, w, ['keep', 'restore']), null),
@@ -112,7 +106,7 @@ interface Selection {
 
 /** @throws ShoalError USAGE */
 function selectionOf(args: Args): Selection {
-  const waves = args.text('waves') ?? defaultWaves
+  const waves = args.read('waves', shortText(200), defaultWaves)
   asUsage(() => parseWaves(waves, 1))
   return {
     only: args.list('only'),

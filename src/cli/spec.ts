@@ -2,7 +2,7 @@
  * What a command is: one row of the table from which the parser, the help, and the shells' completion are made. A row's `run` answers
  * with an outcome and prints nothing itself, so that --json is exactly one document.
  */
-import { type Code, ShoalError } from '../model/index.ts'
+import { type Code, parseDurationMs, ShoalError } from '../model/index.ts'
 import type { Context } from './context.ts'
 
 export interface OptionSpec {
@@ -78,12 +78,16 @@ export class Args {
     return typeof value === 'string' ? value : undefined
   }
 
-  /** Texts of an option that takes `a,b`. */
+  /** Texts of an option that takes `a,b`. @throws ShoalError USAGE: it is given and names nothing, as where a script's variable is empty */
   list(option: string): readonly string[] {
-    return (this.text(option) ?? '')
+    const text = this.text(option)
+    if (text === undefined) return []
+    const names = text
       .split(',')
       .map(each => each.trim())
       .filter(each => each !== '')
+    if (names.length === 0) throw new ShoalError('USAGE', `--${option}: "${text}" names nothing`)
+    return names
   }
 
   /** @throws ShoalError USAGE if the parser refuses the value */
@@ -110,3 +114,22 @@ export function parseCount(value: unknown, where: string): number {
   if (!/^\d{1,6}$/.test(text)) throw new ShoalError('USAGE', `${where}: "${text}" is no whole number`)
   return Number(text)
 }
+
+/** A whole number from `least` to `most`: what the node would refuse is wrong usage before anything is asked. */
+export const countWithin =
+  (least: number, most: number) =>
+  (value: unknown, where: string): number => {
+    const count = parseCount(value, where)
+    if (count < least || count > most) throw new ShoalError('USAGE', `${where}: ${count}, from ${least} to ${most}`)
+    return count
+  }
+
+/** A duration from `least` to `most`; a year is what most documents take. */
+export const durationWithin =
+  (least: string, most = '366d') =>
+  (value: unknown, where: string): number => {
+    const ms = parseDurationMs(value, where)
+    if (ms < parseDurationMs(least) || ms > parseDurationMs(most))
+      throw new ShoalError('USAGE', `${where}: ${String(value)}, from ${least} to ${most}`)
+    return ms
+  }

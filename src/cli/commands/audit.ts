@@ -1,18 +1,19 @@
 /** audit: who did what at this node, and which signed acts it knows of. tokens: what scripts read with. */
-import { asArray, asString, Fields, parseDisplayName, parseDurationMs } from '../../model/index.ts'
+import { asArray, asString, Fields, parseDisplayName } from '../../model/index.ts'
 import type { Context } from '../context.ts'
 import { ago, oneLine, plural, table } from '../output.ts'
 import { yesOption } from '../signing.ts'
 import { confirm } from '../prompt.ts'
-import { type Args, asUsage, type CommandSpec, type Outcome, parseCount } from '../spec.ts'
+import { type Args, asUsage, type CommandSpec, countWithin, durationWithin, type Outcome } from '../spec.ts'
 
 const defaultRows = 50
+const maxRows = 1000
 
 const textOf = (f: Fields, key: string): string => f.maybe(key, (v, w) => asString(v, w, 4096), '')
 
 async function audit(context: Context, args: Args): Promise<Outcome> {
   if (args.has('verify')) return verify(context)
-  const query = new URLSearchParams({ limit: String(Math.max(1, args.read('limit', parseCount, defaultRows))) })
+  const query = new URLSearchParams({ limit: String(args.read('limit', countWithin(1, maxRows), defaultRows)) })
   for (const key of ['who', 'after', 'q']) if (args.text(key) !== undefined) query.set(key, args.text(key) ?? '')
   const document = await context.api().get(`audit?${query.toString()}`)
   const f = new Fields(document, 'audit')
@@ -55,7 +56,7 @@ async function listTokens(context: Context): Promise<Outcome> {
 
 async function addToken(context: Context, args: Args): Promise<Outcome> {
   const name = asUsage(() => parseDisplayName(args.need(0, 'name'), 'name'))
-  const expiresMs = args.read('expires', parseDurationMs, null)
+  const expiresMs = args.read('expires', durationWithin('1s', '3660d'), null)
   const document = await context.api().post('tokens', { name, ...(expiresMs === null ? {} : { expiresMs }) })
   context.note('it reads everything of this node and changes nothing; it is shown this once')
   return { document, text: [new Fields(document, 'token').string('token', 200)] }

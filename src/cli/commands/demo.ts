@@ -1,9 +1,8 @@
 /** demo: what Shoal does, shown on one machine, with nothing left behind. */
-import { ShoalError } from '../../model/index.ts'
 import type { Context } from '../context.ts'
 import { type DemoReport, showDemo } from '../demo/index.ts'
 import { table } from '../output.ts'
-import { type Args, type CommandSpec, type Outcome, parseCount } from '../spec.ts'
+import { type Args, type CommandSpec, countWithin, type Outcome } from '../spec.ts'
 
 const maxNodes = 20
 
@@ -24,8 +23,7 @@ function closing({ nodes, requests, seconds, serves, problems }: DemoReport): re
 }
 
 async function run(context: Context, args: Args): Promise<Outcome> {
-  const count = args.read('nodes', parseCount, 5)
-  if (count < 1 || count > maxNodes) throw new ShoalError('USAGE', `--nodes: ${count}, from 1 to ${maxNodes}`)
+  const count = args.read('nodes', countWithin(1, maxNodes), 5)
   const report = await showDemo(context.io, count, line => context.note(line))
   const [first] = report.problems
   if (first === undefined) return { document: report, text: closing(report) }

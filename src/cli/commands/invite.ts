@@ -1,24 +1,16 @@
 /** invite: a token that lets a node in. The one-time key is made here; the node at home, which redeems it, sees only its public half. */
 import { randomBytes } from 'node:crypto'
-import { type Invite, parseDurationMs, parseDigest, ShoalError } from '../../model/index.ts'
+import { type Invite, parseDigest, ShoalError } from '../../model/index.ts'
 import { formatToken, newOneTimeKey } from '../../trust/index.ts'
 import { type FleetAnswer, parseFleet } from '../answers.ts'
 import type { Context } from '../context.ts'
 import { findKey, personOf, sign, signingOptions } from '../signing.ts'
-import { type Args, type CommandSpec, type Outcome, parseCount } from '../spec.ts'
+import { type Args, type CommandSpec, countWithin, durationWithin, type Outcome } from '../spec.ts'
 
-const minExpiryMs = 1000
-const maxExpiryMs = 366 * 86_400_000
-
-function expiryOf(args: Args): string {
-  const ms = args.read('expires', parseDurationMs, 1_800_000)
-  if (ms < minExpiryMs || ms > maxExpiryMs) throw new ShoalError('USAGE', `--expires: ${args.text('expires') ?? ''}, from 1s to 366d`)
-  return new Date(Date.now() + ms).toISOString()
-}
+const expiryOf = (args: Args): string => new Date(Date.now() + args.read('expires', durationWithin('1s'), 1_800_000)).toISOString()
 
 function inviteFor(fleet: FleetAnswer, args: Args, key: string, by: string, expiresAt: string): Invite {
-  const uses = args.read('uses', parseCount, 1)
-  if (uses < 1) throw new ShoalError('USAGE', `--uses: ${uses}, at least 1`)
+  const uses = args.read('uses', countWithin(1, 100_000), 1)
   return {
     fleet: fleet.fleet,
     id: randomBytes(16).toString('hex'),

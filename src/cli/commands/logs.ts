@@ -4,7 +4,7 @@ import { asArray, asBoolean, asString, Fields, ShoalError } from '../../model/in
 import type { Context } from '../context.ts'
 import { followLogMs, reconnectMs } from '../limits.ts'
 import { type LogEntry, lineOf } from '../log-line.ts'
-import { type Args, asUsage, type CommandSpec, type Outcome, parseCount } from '../spec.ts'
+import { type Args, type CommandSpec, countWithin, type Outcome } from '../spec.ts'
 import { passing } from '../watch.ts'
 
 interface Page {
@@ -29,8 +29,7 @@ function parsePage(value: unknown): Page {
 }
 
 async function logs(context: Context, args: Args): Promise<Outcome> {
-  const count = asUsage(() => args.read('lines', parseCount, 100))
-  if (count < 1 || count > maxLines) throw new ShoalError('USAGE', `--lines: ${count}, from 1 to ${maxLines}`)
+  const count = args.read('lines', countWithin(1, maxLines), 100)
   if (args.has('follow') && context.isJson) throw new ShoalError('USAGE', '--json is one document and -f never ends; use -f --ndjson')
   const path = `nodes/${encodeURIComponent(args.word(0) ?? 'self')}/logs`
   const document = await context.api().get(`${path}?lines=${count}`)

@@ -1,5 +1,5 @@
 /** The fleet: status, nodes list, show, remove, hold, unhold. */
-import { type Hold, parseDurationMs, type Removal, ShoalError } from '../../model/index.ts'
+import { type Hold, type Removal, ShoalError } from '../../model/index.ts'
 import { type NodeAnswer, parseFleet, parseNode, parseNodes } from '../answers.ts'
 import { aboutLines, askAbout } from '../about.ts'
 import type { Context } from '../context.ts'
@@ -9,7 +9,7 @@ import { confirm } from '../prompt.ts'
 import { forceOption, mayGo } from '../redeemers.ts'
 import { wordsOf } from '../render.ts'
 import { findKey, personOf, sign, signingOptions, yesOption } from '../signing.ts'
-import type { Args, CommandSpec, Outcome } from '../spec.ts'
+import { type Args, type CommandSpec, durationWithin, type Outcome } from '../spec.ts'
 
 const runs = (app: NodeAnswer['app']): string => (app === null ? '-' : oneLine(`${app.name}@${app.version}`))
 const seen = (node: NodeAnswer): string =>
@@ -101,7 +101,7 @@ async function remove(context: Context, args: Args): Promise<Outcome> {
 
 /** Holds a node, or ends a hold: it goes on with what was ordered meanwhile. */
 async function hold(context: Context, args: Args, isHold: boolean): Promise<Outcome> {
-  const forMs = args.read('for', parseDurationMs, null)
+  const forMs = args.read('for', durationWithin('1ms'), null)
   const key = findKey(context, args)
   const fleet = parseFleet(await context.api().get('fleet'))
   const person = personOf(key, fleet)

@@ -47,7 +47,9 @@ function failureOf(failed: readonly PeerTestAnswer[]): Pick<Outcome, 'failure'> 
     failure: {
       code: first.step === 'clock' ? 'CLOCK_OFF' : 'PEER_FAILED',
       message: failed.map(line).join('\n'),
-      ...(first.step === 'clock' ? {} : { todo: 'See whether the node runs there, and what stands between; `shoal doctor` there says more.' }),
+      ...(first.step === 'clock'
+        ? {}
+        : { todo: 'See whether the node runs there, and what stands between; `shoal doctor` there says more.' }),
     },
   }
 }

@@ -2,7 +2,6 @@
  * prune: what lies on the disk of the node at home, why, and what nobody needs removed; the same whether the node runs or not. What somebody
  * made goes only if that is said.
  */
-import { parseDurationMs } from '../../model/index.ts'
 import { runningSupervisor } from '../../slots/index.ts'
 import type { Context } from '../context.ts'
 import { type DiskAnswer, parseDisk, parsePruned, type PrunedAnswer } from '../disk-answers.ts'
@@ -10,7 +9,7 @@ import { withStoppedDisk } from '../home/index.ts'
 import { bytesText, oneLine, plural, table } from '../output.ts'
 import { confirm } from '../prompt.ts'
 import { yesOption } from '../signing.ts'
-import type { Args, CommandSpec, Outcome } from '../spec.ts'
+import { type Args, type CommandSpec, durationWithin, type Outcome } from '../spec.ts'
 
 interface Wish {
   readonly all: boolean
@@ -19,7 +18,11 @@ interface Wish {
 }
 
 async function run(context: Context, args: Args): Promise<Outcome> {
-  const wish = { all: args.has('all'), logs: args.has('logs'), backupsOlderMs: args.read('backupsOlder', parseDurationMs, null) }
+  const wish = {
+    all: args.has('all'),
+    logs: args.has('logs'),
+    backupsOlderMs: args.read('backupsOlder', durationWithin('0s', '36500d'), null),
+  }
   const isDryRun = args.has('dryRun')
   if (!isDryRun) await confirmLoss(context, args, wish)
   const document = await answered(context, wish, isDryRun)

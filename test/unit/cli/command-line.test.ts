@@ -21,6 +21,13 @@ void t.test('wrong usage ends with 2, says so on standard error, and helps', asy
     [['completion', 'tcsh'], /bash \| zsh \| fish \| powershell/],
     [['demo', '--nodes', 'many'], /"many" is no whole number/],
     [['demo', '--nodes', '0'], /from 1 to/],
+    [['tokens', 'add', 'ci', '--expires', '0s'], /--expires: 0s, from 1s to/],
+    [['audit', '--limit', '0'], /--limit: 0, from 1 to 1000/],
+    [['audit', '--limit', '1001'], /from 1 to 1000/],
+    [['logs', '--lines', '0'], /--lines: 0, from 1 to/],
+    [['nodes', 'hold', 'till', '--for', '0s'], /--for: 0s, from 1ms to 366d/],
+    [['nodes', 'hold', 'till', '--for', '400d'], /from 1ms to 366d/],
+    [['init', '--advertise', ' , '], /--advertise: " , " names nothing/],
   ]
   for (const [argv, message] of cases) {
     const { code, out, err } = await shoal(argv)

@@ -857,6 +857,33 @@ void t.test('each option of an order is asked for as the contract says', async t
   for (const [options, wanted] of cases) t.strictSame(await draft(options), { ...usual, ...wanted }, options.join(' '))
 })
 
+void t.test('an option of an order that no order takes is wrong usage, before anything is signed or published', async t => {
+  const { asked } = await fakeNode(w => t.teardown(w), home, agreeing())
+  const cases: readonly (readonly [string, string])[] = [
+    ['--deadline', '0s'],
+    ['--deadline', '367d'],
+    ['--soak', '367d'],
+    ['--soak', '-1s'],
+    ['--witnesses', '101'],
+    ['--max-failed', '-1'],
+    ['--max-missing', '1.5'],
+    ['--waves', '0'],
+    ['--waves', '101%'],
+    ['--waves', ''],
+    ['--waves', Array.from({ length: 101 }, () => '1').join(',')],
+    ['--window', Array.from({ length: 30 }, () => 'Sat').join(',') + ' 02:00-04:00'],
+    ['--only', ''],
+    ['--select', ','],
+    ['--canary', ' '],
+  ]
+  for (const [option, value] of cases) {
+    const { code, err } = await shoal(['rollout', 'start', 'demo@1.5.0', '--operator', 'ann', '--home', home, option, value], { env })
+    t.equal(code, 2, `${option} ${value}`)
+    t.match(err, /\(USAGE\)/)
+  }
+  t.notOk(asked.some(({ method }) => method === 'POST'))
+})
+
 void t.test('a rotated key: signed by the old and the new one, what the old one signed is named', async t => {
   let status = 422
   const why = (): string => (status === 503 ? 'NO_NODE' : 'BAD_ROOT')
