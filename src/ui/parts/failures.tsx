@@ -23,7 +23,7 @@ function namesOf(failure: Failure): string {
 function presentOf(failure: Failure): string {
   const w = words().rollout
   const names = namesOf(failure)
-  if (failure.outcome === 'missing') return w.unseen(names)
+  if (failure.outcome === 'missing') return w.unseen(names, failure.count)
   if (failure.outcome === 'refused' || failure.outcome === 'superseded') return w.stays(names)
   const [serves, ...others] = [...new Set(failure.nodes.map(node => node.serves))]
   if (serves === null || serves === undefined || others.length > 0) return w.stays(names)

@@ -12,7 +12,7 @@ export const de: Words = {
   language: 'Deutsch',
   list,
   nodes,
-  screens: { fleet: 'Flotte', rollouts: 'Ausrollen', releases: 'Releases', people: 'Personen', log: 'Protokoll', nodes: 'Knoten' },
+  screens: { fleet: 'Flotte', rollouts: 'Rollouts', releases: 'Releases', people: 'Personen', log: 'Protokoll', nodes: 'Knoten' },
   skip: 'Zum Inhalt',
   loading: 'Der Knoten wird gefragt …',
   live: 'live',
@@ -22,7 +22,7 @@ export const de: Words = {
   commandLine: 'Auf der Kommandozeile',
   copy: 'Kopieren',
   copied: 'Kopiert',
-  cancel: 'Abbrechen',
+  cancel: 'Doch nicht',
   close: 'Schließen',
   showMore: 'Mehr zeigen',
   of: (shown, total) => `${shown} von ${nodes(total)}`,
@@ -274,13 +274,13 @@ export const de: Words = {
     more: n => `und ${n}, die warten oder fertig sind`,
     gate: {
       plan: 'Wartet auf den Plan, der von einem anderen Knoten kommt.',
-      preflight: n => `Öffnet, wenn jeder Knoten gesagt hat, ob er kann: ${n} fehlen noch.`,
+      preflight: n => `Öffnet, wenn jeder Knoten gesagt hat, ob er kann: ${n} ${n === 1 ? 'fehlt' : 'fehlen'} noch.`,
       refused: n => `Zu: ${nodes(n)} ${n === 1 ? 'kann' : 'können'} es nicht nehmen. Niemand wird berührt.`,
       next: n => `Öffnet, wenn ${n === 1 ? 'ein weiterer Knoten' : `${n} weitere Knoten`} bestätigt ${n === 1 ? 'hat' : 'haben'}.`,
       soak: text => `Dann wartet es ${text}.`,
-      window: text => `Beginnt nur ${text}.`,
+      window: text => `Beginnt nur im Zeitfenster ${text}.`,
       halted: (failed, allowed) => `Zu: ${failed} gescheitert, ${allowed} erlaubt.`,
-      stalled: missing => `Zu: ${nodes(missing)} fehlen.`,
+      stalled: missing => `Zu: ${nodes(missing)} ${missing === 1 ? 'fehlt' : 'fehlen'}.`,
       paused: 'Zu, bis jemand fortsetzt.',
       aborted: 'Endgültig zu: abgebrochen.',
       expired: 'Endgültig zu: die Frist ist vorbei.',
@@ -292,7 +292,8 @@ export const de: Words = {
       open: (n, total) => `Läuft: ${n} von ${nodes(total)} bestätigt.`,
       paused: (n, total) => `Pausiert: ${n} von ${nodes(total)} bestätigt. Wer begonnen hat, endet; niemand sonst beginnt.`,
       halted: n => `Gestoppt: ${nodes(n)} gescheitert, mehr als erlaubt. Niemand sonst beginnt.`,
-      stalled: n => `Stockt: auf ${nodes(n)} kann nicht gewartet werden. Es geht weiter, wenn sie wieder da sind, oder ohne sie.`,
+      stalled: n =>
+        `Stockt: auf ${nodes(n)} kann nicht gewartet werden. Es geht weiter, ${n === 1 ? 'wenn er wieder da ist, oder ohne ihn' : 'wenn sie wieder da sind, oder ohne sie'}.`,
       aborted: 'Abgebrochen. Niemand sonst beginnt.',
       expired: 'Abgelaufen: die Frist ist vorbei. Niemand sonst beginnt.',
       completed: total => (total === 1 ? 'Fertig: der Knoten hat bestätigt.' : `Fertig: alle ${nodes(total)} haben bestätigt.`),
@@ -303,7 +304,7 @@ export const de: Words = {
     verbs: {
       pause: 'Pausieren',
       resume: 'Fortsetzen',
-      abort: 'Abbrechen',
+      abort: 'Rollout abbrechen',
       retry: 'Noch einmal',
       skip: 'Ohne sie weiter',
       abortBack: 'Abbrechen und zurückrollen …',
@@ -311,9 +312,9 @@ export const de: Words = {
     },
     backTo: 'Welche Version',
     backToLast: 'die zuvor bestätigte',
-    askAbortBack: 'Diese Ausrollung abbrechen und ihre Knoten zurückbringen?',
+    askAbortBack: 'Dieses Rollout abbrechen und seine Knoten zurückbringen?',
     askAbortBackText:
-      'Sie wird sofort abgebrochen, das lässt sich nicht zurücknehmen. Dann wird der Auftrag gezeigt, der ihre Knoten zurückbringt: zum Unterschreiben oder Lassen.',
+      'Es wird sofort abgebrochen, das lässt sich nicht zurücknehmen. Dann wird der Auftrag gezeigt, der seine Knoten zurückbringt: zum Unterschreiben oder Lassen.',
     done: {
       pause: 'Pausiert.',
       resume: 'Fortgesetzt.',
@@ -331,7 +332,10 @@ export const de: Words = {
     serves: (names, release) => `${names} dienen wieder mit ${release}; ihre Daten sind, wie sie waren.`,
     servesOne: (name, release) => `${name} dient wieder mit ${release}; seine Daten sind, wie sie waren.`,
     stays: names => `${names}: unberührt.`,
-    unseen: names => `${names}: niemand sieht ihn. Er holt von selbst auf, wenn er wieder da ist.`,
+    unseen: (names, n) =>
+      n === 1
+        ? `${names}: niemand sieht ihn. Er holt von selbst auf, wenn er wieder da ist.`
+        : `${names}: niemand sieht sie. Sie holen von selbst auf, wenn sie wieder da sind.`,
     happened: 'Was geschah',
     cure: 'Was zu tun ist',
     evidence: n => (n === 1 ? 'Letzte Protokollzeile' : `Letzte ${n} Protokollzeilen`),

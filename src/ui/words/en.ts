@@ -283,7 +283,7 @@ export const en = {
       refused: (n: number) => `Closed: ${nodes(n)} cannot take it. Nobody is touched.`,
       next: (n: number) => `Opens when ${n === 1 ? 'one more node has' : `${n} more nodes have`} confirmed.`,
       soak: (text: string) => `Then it waits ${text}.`,
-      window: (text: string) => `Starts only in ${text}.`,
+      window: (text: string) => `Starts only in the window ${text}.`,
       halted: (failed: number, allowed: number) => `Closed: ${failed} failed, ${allowed} allowed.`,
       stalled: (missing: number) => `Closed: ${nodes(missing)} missing.`,
       paused: 'Closed until somebody resumes it.',
@@ -297,7 +297,8 @@ export const en = {
       open: (n: number, total: number) => `Under way: ${n} of ${nodes(total)} confirmed.`,
       paused: (n: number, total: number) => `Paused: ${n} of ${nodes(total)} confirmed. Who has begun ends; nobody else begins.`,
       halted: (n: number) => `Halted: ${nodes(n)} failed, more than allowed. Nobody else begins.`,
-      stalled: (n: number) => `Stalled: ${nodes(n)} cannot be waited for. It goes on when they come back, or without them.`,
+      stalled: (n: number) =>
+        `Stalled: ${nodes(n)} cannot be waited for. It goes on ${n === 1 ? 'when it comes back, or without it' : 'when they come back, or without them'}.`,
       aborted: 'Aborted. Nobody else begins.',
       expired: 'Expired: the deadline has passed. Nobody else begins.',
       completed: (total: number) => (total === 1 ? 'Completed: the node confirmed.' : `Completed: all ${nodes(total)} confirmed.`),
@@ -336,7 +337,10 @@ export const en = {
     serves: (names: string, release: string) => `${names} serve ${release} again; their data is as it was.`,
     servesOne: (name: string, release: string) => `${name} serves ${release} again; its data is as it was.`,
     stays: (names: string) => `${names}: untouched.`,
-    unseen: (names: string) => `${names}: nobody sees it. It catches up by itself when it is back.`,
+    unseen: (names: string, n: number) =>
+      n === 1
+        ? `${names}: nobody sees it. It catches up by itself when it is back.`
+        : `${names}: nobody sees them. They catch up by themselves when they are back.`,
     happened: 'What happened',
     cure: 'What to do',
     evidence: (n: number) => `Last ${many(n, 'log line', 'log lines')}`,

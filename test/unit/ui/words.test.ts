@@ -190,3 +190,27 @@ await t.test('no text is empty in any language, and none is left in English', t 
   t.strictSame(same, [])
   t.end()
 })
+
+await t.test('a question’s two answers are never the same word, nor one the beginning of the other', t => {
+  const texts = (of: object): string[] =>
+    Object.values(of).flatMap((value: unknown) =>
+      typeof value === 'string' ? [value] : typeof value === 'object' && value !== null ? texts(value) : [],
+    )
+  for (const [words, more] of [
+    [en, moreEn],
+    [de, moreDe],
+  ] as const) {
+    const { cancel, ...rest } = words
+    const alike = texts({ ...rest, more }).filter(text => text.toLowerCase().startsWith(cancel.toLowerCase()))
+    t.strictSame(alike, [], words.language)
+  }
+  t.end()
+})
+
+await t.test('one node is not many', t => {
+  const stalled = (missing: number): Board => board({ state: 'stalled', waves: [wave({ missing })] })
+  t.match(rolloutSentence(stalled(1), de), /wenn er wieder da ist, oder ohne ihn/)
+  t.match(rolloutSentence(stalled(2), de), /wenn sie wieder da sind, oder ohne sie/)
+  t.match(rolloutSentence(stalled(1), en), /when it comes back, or without it/)
+  t.end()
+})
