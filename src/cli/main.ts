@@ -5,6 +5,7 @@ import { codeOf, Fields, parseJson, ShoalError } from '../model/index.ts'
 import { commands, examples, groups } from './commands/index.ts'
 import { overview } from './commands/overview.ts'
 import { Context } from './context.ts'
+import { ofFile } from './file-failure.ts'
 import { type Io, openIo } from './io.ts'
 import { printFailure, printOutcome } from './output.ts'
 import { parseCommandLine, Shown } from './parser.ts'
@@ -34,7 +35,8 @@ export async function run(argv: readonly string[], options: Partial<Io> = {}): P
     return printOutcome(io, isJson, await spec.run(opened.context, args), opened.context)
   } catch (error) {
     if (error instanceof Shown) return printOutcome(io, isJson, { text: [error.text], document: { text: error.text } }, null)
-    const cause = io.signal.aborted && codeOf(error) !== 'CANCELLED' ? new ShoalError('CANCELLED', 'interrupted', { cause: error }) : error
+    const cause =
+      io.signal.aborted && codeOf(error) !== 'CANCELLED' ? new ShoalError('CANCELLED', 'interrupted', { cause: error }) : ofFile(error)
     return printFailure(io, isJson, cause, { context: opened.context, usage: usageOf(argv, { specs: commands, groups }) })
   } finally {
     opened.context?.close()

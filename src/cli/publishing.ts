@@ -1,5 +1,5 @@
 /** Publishing: zips become one signed release per name and version, with a package for each platform; then the node is given the bytes. */
-import { access } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { type Digest, type Manifest, type Release, ShoalError, systemCodeOf } from '../model/index.ts'
 import { type ReadPackage, readZip, releaseOf } from '../packages/index.ts'
 import { parseFleet, parseMade, parseReleases, type ReleaseAnswer } from './answers.ts'
@@ -10,11 +10,11 @@ import { asUsage } from './spec.ts'
 
 /** Reads and judges a zip with all that is in it: what is signed must be what nodes take. @throws ShoalError NOT_FOUND, NOT_A_ZIP, PACKAGE_REJECTED */
 export async function readPackage(file: string): Promise<ReadPackage> {
-  try {
-    await access(file)
-  } catch (cause) {
+  const found = await stat(file).catch((cause: unknown) => {
     throw new ShoalError('NOT_FOUND', `${file}: cannot be read (${systemCodeOf(cause) ?? 'unreadable'})`, { cause })
-  }
+  })
+  if (found.isDirectory())
+    throw new ShoalError('NOT_A_ZIP', `${file}: is a folder; \`shoal pack ${file}\` makes the zip, \`shoal deploy ${file}\` does all`)
   return readZip(file)
 }
 

@@ -90,6 +90,8 @@ async function readHeader(path: string): Promise<{ readonly header: string; read
     return { header: bytes.subarray(magic.length, end).toString('utf8'), start: end + 1 }
   } catch (cause) {
     if (cause instanceof ShoalError) throw cause
+    if (systemCodeOf(cause) === 'EISDIR')
+      throw new ShoalError('BAD_REQUEST', `${path}: is a folder, no file that \`shoal export\` wrote`, { cause })
     throw new ShoalError('NOT_FOUND', `${path}: cannot be read (${systemCodeOf(cause) ?? messageOf(cause)})`, { cause })
   }
 }

@@ -79,6 +79,7 @@ void t.test('bad input gets an error with a code and changes nothing', { timeout
     ['a package that is no zip', ['publish', file('no.zip', 'this is no zip')], 'NOT_A_ZIP'],
     ['a package that is cut', ['publish', file('cut.zip', good.subarray(0, -100))], 'NOT_A_ZIP'],
     ['a package with something behind it', ['publish', file('more.zip', Buffer.concat([good, good]))], 'PACKAGE_REJECTED'],
+    ['a package that is a folder', ['publish', next], 'NOT_A_ZIP'],
     ['a package that is not there', ['publish', join(fleet.dir, 'none.zip')], 'NOT_FOUND'],
     ['a version that is not semver', ['deploy', app('v', { name: 'till', version: '1.0', shoal: { app: 'index.js' } })], 'BAD_VERSION'],
     ['a folder that is no app', ['deploy', app('n', { name: 'till', version: '1.0.0' })], 'NOT_AN_APP'],

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import t from 'tap'
 import { commands } from '../../../src/cli/commands/index.ts'
 import { cut, oneLine, table } from '../../../src/cli/output.ts'
@@ -36,6 +37,31 @@ void t.test('wrong usage ends with 2, says so on standard error, and helps', asy
     t.match(err, message)
     t.match(err, /\(USAGE\)/)
     t.equal(err.trimEnd().split('\n').length, 3, `${argv.join(' ')}: what, where, what to do`)
+  }
+})
+
+void t.test('a folder where a file is meant, and a folder that is not there: what it is, and no fault of Shoal', async t => {
+  const folder = t.testdir({
+    app: { 'package.json': '{"name":"a","version":"1.0.0","shoal":{"app":"a.js"}}', 'a.js': 'export default () => ({})' },
+  })
+  const home = join(folder, 'home')
+  t.equal((await shoal(['init', '--home', home, '--listen', '127.0.0.1:0', '--operator', 'ann'])).code, 0)
+  const app = join(folder, 'app')
+  const none = join(folder, 'none', 'out')
+  const cases: readonly (readonly [readonly string[], string, RegExp])[] = [
+    [['publish', app], 'NOT_A_ZIP', /app: is a folder; `shoal pack \S*app` makes the zip/],
+    [['import', app], 'BAD_REQUEST|NOT_FOUND', /app: /],
+    [['invite', '--key', app], 'NO_OPERATOR_KEY', /app: cannot be read/],
+    [['pack', app, '--out', app], 'BAD_REQUEST|NOT_WRITABLE', /app: /],
+    [['pack', app, '--out', none], 'NOT_WRITABLE', /none.out: its folder is not there \(ENOENT\)/],
+    [['operators', 'export', 'ann', '--out', none], 'NOT_WRITABLE', /none.out: its folder is not there/],
+    [['init', '--home', join(app, 'a.js')], 'NOT_FOUND|NOT_WRITABLE', /a\.js/],
+  ]
+  for (const [argv, code, message] of cases) {
+    const { json, err } = await shoal([...argv, ...(argv.includes('--home') ? [] : ['--home', home]), '--json'])
+    t.match(json.error.code, new RegExp(`^(?:${code})$`), argv.join(' '))
+    t.match(json.error.message, message)
+    t.notMatch(err, /fault of Shoal/)
   }
 })
 
