@@ -209,6 +209,8 @@ export const parseRollouts = (value: unknown): readonly RolloutAnswer[] =>
   new Fields(value, 'rollouts').list('rollouts', parseRollout, 100_000)
 
 export interface ReleaseAnswer {
+  /** Empty: an older node does not say. */
+  readonly id: string
   readonly kind: string
   readonly name: string
   readonly version: string
@@ -221,6 +223,7 @@ const release = (value: unknown, where: string): ReleaseAnswer => {
   const f = new Fields(value, where)
   const packages = new Fields(f.raw('packages') ?? {}, `${where}.packages`)
   return {
+    id: f.maybe('id', text(64), ''),
     kind: f.string('kind', 20),
     name: f.string('name', 200),
     version: f.string('version', 100),

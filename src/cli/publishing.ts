@@ -18,10 +18,13 @@ export async function readPackage(file: string): Promise<ReadPackage> {
   return readZip(file)
 }
 
-const nameOf = (m: Manifest): string => `${m.name}@${m.version}`
+const nameOf = (m: Pick<Manifest, 'name' | 'version'>): string => `${m.name}@${m.version}`
 
 export interface Published {
-  readonly id: string | null
+  /** The release's, the same whoever published it when. */
+  readonly id: string
+  /** The fleet did not know it. */
+  readonly isNew: boolean
   readonly kind: string
   readonly name: string
   readonly version: string
@@ -67,13 +70,11 @@ async function publishOne(
 ): Promise<Published> {
   const digests = Object.fromEntries(Object.entries(release.packages).map(([platform, ref]) => [platform, ref.digest]))
   const same = known.find(each => each.kind === release.kind && each.name === release.name && each.version === release.version)
-  const isKnown =
-    same !== undefined &&
-    same.packages.size === packages.length &&
-    packages.every(p => same.packages.get(p.manifest.platform) === p.ref.digest)
-  const id = isKnown ? null : parseMade(await context.api().post('releases', { envelope: await sign('release', release, key) }))
+  const isSame = same?.packages.size === packages.length && packages.every(p => same.packages.get(p.manifest.platform) === p.ref.digest)
+  const knownId = same !== undefined && isSame ? same.id || nameOf(release) : null
+  const id = knownId ?? parseMade(await context.api().post('releases', { envelope: await sign('release', release, key) }))
   // The release comes first: a node takes the bytes of signed digests only. An earlier try may have ended before the last package.
   for (const each of packages)
     await withBar(context, nameOf(each.manifest), onSent => context.api().upload(each.file, each.ref.digest, { onSent }))
-  return { id, kind: release.kind, name: release.name, version: release.version, packages: digests }
+  return { id, isNew: knownId === null, kind: release.kind, name: release.name, version: release.version, packages: digests }
 }

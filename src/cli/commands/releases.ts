@@ -48,15 +48,14 @@ async function runPack(context: Context, args: Args): Promise<Outcome> {
 }
 
 const publishedText = (p: Published): string =>
-  `${p.name}@${p.version} for ${Object.keys(p.packages).join(', ')}${p.id === null ? ' was published already' : ' is published; nothing runs it yet'}`
+  `${p.name}@${p.version} for ${Object.keys(p.packages).join(', ')}${p.isNew ? ' is published; nothing runs it yet' : ' was published already'}`
 
 async function runPublish(context: Context, args: Args): Promise<Outcome> {
   const files = args.words(0).map(file => context.path(file))
   const published = await publish(context, findKey(context, args), files, args.text('notes') ?? '')
   const [first] = published
-  const documents = published.map(({ id, ...rest }) => ({ id: id ?? `${rest.name}@${rest.version}`, ...rest, isNew: id !== null }))
   return {
-    document: published.length === 1 && first !== undefined ? documents[0] : { releases: documents },
+    document: published.length === 1 && first !== undefined ? first : { releases: published },
     text: published.map(publishedText),
   }
 }

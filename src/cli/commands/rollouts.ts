@@ -70,7 +70,7 @@ async function deploy(context: Context, args: Args): Promise<Outcome> {
     const [published] = await publish(context, key, [file], args.text('notes') ?? '')
     if (published === undefined) throw new ShoalError('INTERNAL', `${source}: nothing was published`)
     const release = `${published.name}@${published.version}`
-    context.note(published.id === null ? `${release} was published already` : `published ${release}`)
+    context.note(published.isNew ? `published ${release}` : `${release} was published already`)
     return await order(context, args, { release, rollback: null }, true, key)
   } finally {
     await removeTree(temp)

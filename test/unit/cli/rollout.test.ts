@@ -681,14 +681,15 @@ void t.test('deploy packs, signs a release, hands in the bytes, orders and watch
   })
 
   asked.length = 0
-  known = [{ kind: 'app', name: 'demo', version: '1.5.0', packages: { any: release.packages['any']?.digest }, nodes: 2 }]
+  const id = 'e'.repeat(64)
+  known = [{ id, kind: 'app', name: 'demo', version: '1.5.0', packages: { any: release.packages['any']?.digest }, nodes: 2 }]
   t.match((await shoal(['update', app, '--home', home], { env })).err, /demo@1\.5\.0 was published already/)
   t.notOk(bodyOf(asked, 'releases'), 'the identical release is not signed again')
 
   const zip = join(folder, 'demo.zip')
   const packed = await shoal(['pack', app, '--out', zip, '--json'])
   t.match(packed.json, { file: zip, name: 'demo', version: '1.5.0', platform: 'any', digest: release.packages['any']?.digest })
-  t.match((await shoal(['publish', zip, '--json', '--home', home], { env })).json, { name: 'demo', version: '1.5.0', isNew: false })
+  t.match((await shoal(['publish', zip, '--json', '--home', home], { env })).json, { id, name: 'demo', version: '1.5.0', isNew: false })
   t.match((await shoal(['publish', zip, zip, '--json', '--home', home], { env })).json.error, {
     code: 'USAGE',
     message: /a second package/,
