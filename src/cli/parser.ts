@@ -48,6 +48,8 @@ export function parseCommandLine(argv: readonly string[], grammar: Grammar): Par
   } catch (cause) {
     if (cause instanceof CommanderError && cause.code === 'commander.help' && cause.exitCode !== 0)
       return parsedOf(grammar.alone, program, [])
+    // Help of what there is not is no help.
+    if (cause instanceof CommanderError && cause.code === 'commander.helpDisplayed') commandNamed(program, program.args)
     throw explained(cause, out.join(''))
   }
   if (found.parsed === null) throw new ShoalError('USAGE', 'no command was given')
@@ -69,7 +71,7 @@ function programOf(grammar: Grammar, take: Take): Command {
     .option('--home <dir>', "the node's home (else SHOAL_HOME, else the current folder)")
     .option('--server <url>', 'another node than the one at home, after `shoal login`')
     .option('--json', 'print one JSON document')
-    .helpCommand('help [command]', 'print what a command does')
+    .helpCommand(false)
     .addHelpText('before', grammar.examples)
   const groups = new Map(Object.entries(grammar.groups))
   for (const spec of grammar.specs) {
@@ -82,7 +84,28 @@ function programOf(grammar: Grammar, take: Take): Command {
       groups.delete(name)
     }
   }
-  return program
+  return program.addCommand(helpOf(program))
+}
+
+const helpOf = (program: Command): Command => {
+  const command = new Command('help').description('print what a command does').argument('[command...]')
+  return command.action(() => commandNamed(program, command.args).help())
+}
+
+/** The command that words before the first option name; what comes after a command without commands of its own is its arguments. */
+function commandNamed(program: Command, args: readonly string[]): Command {
+  const end = args.findIndex(arg => arg.startsWith('-'))
+  const words = end === -1 ? args : args.slice(0, end)
+  let command = program
+  for (const [at, word] of words.entries()) {
+    if (command.commands.length === 0) return command
+    const named = command.commands.find(c => [c.name(), ...c.aliases()].includes(word))
+    const names = command.commands.flatMap(c => [c.name(), ...c.aliases()])
+    if (named === undefined)
+      throw new ShoalError('USAGE', `unknown command '${words.slice(0, at + 1).join(' ')}'${didYouMean(word, names)}`)
+    command = named
+  }
+  return command
 }
 
 const plain = new Help()

@@ -22,7 +22,8 @@ function wordsOf(argv: readonly string[], specs: Grammar['specs']): readonly str
 }
 
 export function usageOf(argv: readonly string[], { specs, groups }: Pick<Grammar, 'specs' | 'groups'>): Usage {
-  const words = wordsOf(argv, specs)
+  const typed = wordsOf(argv, specs)
+  const words = typed[0] === 'help' ? typed.slice(1) : typed
   const [first = ''] = words
   const two = words.slice(0, 2).join(' ')
   const spec = specs.find(s => typedOf(s, groups).includes(two)) ?? specs.find(s => typedOf(s, groups).includes(first))

@@ -12,6 +12,10 @@ void t.test('wrong usage ends with 2, says so on standard error, and helps', asy
     [['--home', '/nowhere', 'rollout', 'abrot'], /usage: shoal rollout start\|[^]*Did you mean abort\?/],
     [['keys'], /keys needs a command: rotate, kit, restore/],
     [['lgos'], /unknown command 'lgos'/],
+    [['help', 'statsu'], /unknown command 'statsu'[^]*usage: shoal <command>[^]*Did you mean status\?/],
+    [['help', 'nodes', 'shwo'], /unknown command 'nodes shwo'[^]*usage: shoal nodes list\|show[^]*Did you mean show\?/],
+    [['statsu', '--help'], /unknown command 'statsu'[^]*Did you mean status\?/],
+    [['nodes', 'shwo', '--help'], /unknown command 'nodes shwo'[^]*Did you mean show\?/],
     [['status', '--jsno'], /unknown option '--jsno'[^]*Did you mean --json\?/],
     [['nodes', 'show'], /missing required argument 'node'[^]*usage: shoal nodes show \[options\] <node>[^]*shoal nodes show --help/],
     [['nodes', 'show', 'a', 'b'], /too many arguments/],
@@ -94,7 +98,12 @@ void t.test('help and version are asked for, so they end with 0', async t => {
   const help = await shoal(['--help'])
   t.equal(help.code, 0)
   t.match(help.out, /Examples:[^]*Usage: shoal[^]*nodes list\|show\|remove/)
+  t.match((await shoal(['help'])).out, /Examples:[^]*Usage: shoal[^]*help \[command\.\.\.\]/)
   t.match((await shoal(['help', 'invite'])).out, /--can-invite/)
+  t.match((await shoal(['help', 'fleet', 'show'])).out, /Usage: shoal nodes show/)
+  t.match((await shoal(['nodes', 'list', '--all', '--help'])).out, /Usage: shoal nodes list/)
+  t.match((await shoal(['help', '--help'])).out, /Usage: shoal help/)
+  t.match((await shoal(['nodes', 'show', 'nobody', '--help'])).out, /Usage: shoal nodes show/)
   t.match((await shoal(['rollout', 'start', '--help'])).out, /--max-missing[^]*--home/)
   t.match((await shoal(['--version'])).out, /^\d+\.\d+\.\d+\n$/)
 })
