@@ -13,6 +13,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 const neededNode = 24
 const readyTimeoutMs = 60_000
 const startsPerSlot = 2
+// Starts of one slot that nobody saw the end of, the loader's own included: a power cut, a kill. They say little of the slot.
+const unseenPerSlot = 5
 const pauseMs = 250
 const stopTimeoutMs = 20_000
 const restartExit = 75
@@ -90,14 +92,16 @@ function readPointer() {
   return found && [...new Set(found)]
 }
 
-// --- Attempts: starts since the last `ready`.
+// --- Attempts since the last `ready`: starts that were seen to fail, and starts after them whose end nobody saw.
+
+const noAttempts = { failed: 0, unseen: 0 }
 
 function readAttempts() {
   try {
-    const count = Number(readFileSync(join(slots, 'attempts'), 'utf8'))
-    return Number.isSafeInteger(count) && count > 0 ? count : 0
+    const [, failed, unseen] = /^(\d{1,6})(?: (\d{1,6}))?\s*$/.exec(readFileSync(join(slots, 'attempts'), 'utf8')) ?? []
+    return { failed: Number(failed ?? 0), unseen: Number(unseen ?? 0) }
   } catch {
-    return 0
+    return noAttempts
   }
 }
 
@@ -123,11 +127,11 @@ function replace(from, to) {
   }
 }
 
-function writeAttempts(count) {
+function writeAttempts({ failed, unseen }) {
   const path = join(slots, 'attempts')
   const beside = `${path}.${process.pid}.tmp`
   try {
-    withFile(beside, 'w', fd => writeSync(fd, String(count)))
+    withFile(beside, 'w', fd => writeSync(fd, unseen === 0 ? String(failed) : `${failed} ${unseen}`))
     replace(beside, path)
     if (!isWindows) withFile(slots, 'r', () => undefined)
   } catch (error) {
@@ -275,33 +279,42 @@ function runSupervisor(node, digest, onReady) {
   })
 }
 
-/** The next slot to start, by the count of starts that were not followed by `ready`. */
-function choose(attempts) {
-  const usable = (readPointer() ?? []).filter(digest => entryOf(join(slots, digest)))
-  return { digest: usable[Math.floor(attempts / startsPerSlot)], isEmpty: usable.length === 0 }
-}
+const usableSlots = () => (readPointer() ?? []).filter(digest => entryOf(join(slots, digest)))
+
+/** Slots passed over: by failed starts, and by more unseen ones than any bad luck explains. */
+const passedBy = ({ failed, unseen }) => Math.floor(failed / startsPerSlot) + Math.floor(unseen / unseenPerSlot)
+
+/** Where the slots come to an end, they begin anew. */
+const slotFor = (attempts, usable) => usable[passedBy(attempts) % usable.length]
+
+const afterFailure = attempts => ({
+  failed: (attempts.unseen < unseenPerSlot ? attempts.failed : passedBy(attempts) * startsPerSlot) + 1,
+  unseen: 0,
+})
 
 async function serve() {
   process.on('SIGINT', stop)
   process.on('SIGTERM', stop)
   let attempts = readAttempts()
   let deaths = []
-  const setAttempts = count => {
-    attempts = count
-    writeAttempts(count)
+  let failures = 0
+  const setAttempts = next => {
+    attempts = next
+    writeAttempts(next)
   }
   while (!isStopping) {
-    const { digest, isEmpty } = choose(attempts)
-    if (isEmpty) return fail('HOME_DAMAGED', `${slots}: none of the slots that it names is there`)
-    if (!digest) {
-      setAttempts(0) // whoever starts the loader again begins with the current slot
+    const usable = usableSlots()
+    if (usable.length === 0) return fail('HOME_DAMAGED', `${slots}: none of the slots that it names is there`)
+    if (failures >= usable.length * startsPerSlot) {
+      setAttempts(noAttempts) // whoever starts the loader again begins with the current slot
       return fail('INTERNAL', 'no slot starts, not even the built-in one; the lines above say why')
     }
+    const digest = slotFor(attempts, usable)
     const node = nodeFor(join(slots, digest))
     if (!node) return noNode()
     const before = attempts
-    setAttempts(before + 1)
-    const end = await runSupervisor(node, digest, () => setAttempts(0))
+    setAttempts({ ...before, unseen: before.unseen + 1 })
+    const end = await runSupervisor(node, digest, () => setAttempts(noAttempts))
     if (isStopping) {
       if (!end.isReady) setAttempts(before)
       return end.code
@@ -315,8 +328,12 @@ async function serve() {
     if (end.isReady && end.code === 0) return 0
     say(`slot ${digest.slice(0, 8)} ${end.isReady ? 'ended' : 'did not start'}: ${end.why}`)
     if (end.isReady) {
+      failures = 0
       deaths = [...deaths.filter(at => at > Date.now() - deathWindowMs), Date.now()]
       if (deaths.length >= maxDeaths) return fail('INTERNAL', `the supervisor ended ${deaths.length} times in ${deathWindowMs / 1000} s`)
+    } else {
+      failures += 1
+      setAttempts(afterFailure(before))
     }
     await wait(pauseMs)
   }

@@ -22,17 +22,44 @@ export function strike(turn: Turn, weight: number, why: string): void {
   turn.log(`worker failed: ${why}`)
   const recent = turn.state.strikes.filter(s => s.at > turn.now - limits.strikeWindowMs)
   const strikes = [...recent, { at: turn.now, weight }]
-  turn.set({ strikes })
+  turn.set({ strikes, ...(recent.length === 0 && { safeTries: 0 }) })
   if (strikes.reduce((sum, s) => sum + s.weight, 0) < limits.maxStrikes) return
   const { current, isAnnounced } = turn.state
   if (current.state !== 'safe') {
     turn.save({ ...current, state: 'safe' })
     turn.set({ strikes: [], backoffMs: 0 })
-    turn.log(`ALARM safe mode: the app stays out until a release or a restart is ordered; the last failure: ${why}`)
+    planRetry(turn)
+    turn.log(
+      `ALARM safe mode: the app stays out until a release or a restart is ordered, or it starts when tried again; the last failure: ${why}`,
+    )
   } else if (!isAnnounced) {
     turn.log('the worker does not start even without the app')
     beginStop(turn, 1)
   }
+}
+
+/** The app stays out for a while. */
+export function planRetry(turn: Turn): void {
+  const { safePausesMs } = limits
+  const pauseMs = safePausesMs[Math.min(turn.state.safeTries, safePausesMs.length - 1)] ?? Infinity
+  turn.set({ retryAt: turn.now + pauseMs })
+}
+
+/**
+ * What the app could not do without may be there again. The worker without it serves until the one with it is ready; a single failure
+ * sends it back.
+ */
+export function retryApp(turn: Turn): void {
+  const { current, retryAt, trial, rehearsal, stopping, safeTries } = turn.state
+  if (current.state !== 'safe' || retryAt > turn.now) return
+  if (trial !== null || rehearsal !== null || stopping !== null || turn.main?.stage !== 'serving') {
+    turn.set({ retryAt: turn.now + limits.safePausesMs[0] })
+    return
+  }
+  turn.log('safe mode: the app is tried again')
+  turn.save({ ...current, state: 'good' })
+  turn.set({ safeTries: safeTries + 1, strikes: [{ at: turn.now, weight: limits.maxStrikes - 1 }], backoffMs: 0, handover: 'exclusive' })
+  turn.set({ mainId: turn.fork({ app: current.app, shoal: current.shoal }) })
 }
 
 /** The main worker says itself that it cannot be the node. */

@@ -37,6 +37,11 @@ export const sleptMs = 2000
 export const strikeWindowMs = 300_000
 export const maxStrikes = 5
 export const stallWeight = 2
+/**
+ * In safe mode the app is tried again after so long, since what it needs may have come back: a disk, a database, a network. The first failure
+ * within the window sends it back, and the next pause follows; the last one stays.
+ */
+export const safePausesMs = [60_000, 300_000, 900_000, 3_600_000, 21_600_000] as const
 /** Wait before a crashed worker is started again: doubles from the first to the second, and starts anew after a minute of service. */
 export const firstBackoffMs = 100
 export const maxBackoffMs = 30_000

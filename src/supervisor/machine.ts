@@ -3,7 +3,7 @@
  * so that no state lasts for ever. Times are milliseconds of any steady clock.
  */
 import { assertNever, type FromWorker } from '../model/index.ts'
-import { beginStop, condemnMain, scheduleRestart, strike } from './crashes.ts'
+import { beginStop, condemnMain, planRetry, retryApp, scheduleRestart, strike } from './crashes.ts'
 import { grantHold } from './hold.ts'
 import * as limits from './limits.ts'
 import { beginRehearsal, noteFailure } from './rehearsal.ts'
@@ -71,6 +71,7 @@ function handle(turn: Turn, event: Exclude<Event, { kind: 'unsaved' }>): void {
 
 function start(turn: Turn): void {
   turn.set({ restartAt: turn.now, startedAt: turn.now })
+  planRetry(turn)
   if (turn.state.current.state === 'trial') resumeTrial(turn)
   const { fallback, current } = turn.state
   // The supervisor of `shoal` does not start: the slot that does takes over whole. Saved when it serves (announce).
@@ -169,6 +170,7 @@ function tick(turn: Turn, lateMs: number): void {
     if (worker !== undefined) confirm(turn, worker)
   }
   if (turn.state.isDirty && isSaveDue) turn.save(turn.state.current)
+  retryApp(turn)
 }
 
 /**
@@ -214,6 +216,7 @@ export function wakeAt(state: State): number {
     ...retire.map(w => retireAt(state, w)),
     state.stopping === null && state.mainId === null ? state.restartAt : Infinity,
     state.stopping === null ? (state.trial?.deadlineAt ?? Infinity) : Infinity,
+    state.stopping === null && state.current.state === 'safe' ? state.retryAt : Infinity,
     state.saveAt,
   )
 }

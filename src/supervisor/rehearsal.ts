@@ -4,6 +4,7 @@
  */
 import type { Turn } from './turn.ts'
 import type { Worker } from './state.ts'
+import { staysSafe } from './switching.ts'
 
 export function beginRehearsal(turn: Turn, asker: Worker): void {
   const { trial, stopping, rehearsal, current } = turn.state
@@ -11,7 +12,7 @@ export function beginRehearsal(turn: Turn, asker: Worker): void {
     turn.send(asker, { t: 'rehearsed', code: 'CONFLICT', message: 'only a worker in its probation rehearses, once at a time' })
     return
   }
-  const workerId = turn.fork({ app: current.app, shoal: current.shoal }, { isRehearsal: true })
+  const workerId = turn.fork({ app: current.app, shoal: current.shoal }, { isRehearsal: true, isSafe: staysSafe(trial) })
   turn.set({ rehearsal: { askerId: asker.id, workerId, failure: null } })
 }
 

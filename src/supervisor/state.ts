@@ -67,6 +67,9 @@ export interface State {
   /** Order of the hand-over that is under way or was the last. */
   readonly handover: Handover
   readonly strikes: readonly Strike[]
+  /** How often the app was tried again out of safe mode, one failure after the other, and when it is tried next; counts in safe mode only. */
+  readonly safeTries: number
+  readonly retryAt: number
   readonly backoffMs: number
   /** When to start a worker, if there is none. */
   readonly restartAt: number
@@ -135,6 +138,8 @@ export function initialState(current: Current, ownSlot: Digest | null): State {
     rehearsal: null,
     handover: 'exclusive',
     strikes: [],
+    safeTries: 0,
+    retryAt: Infinity,
     backoffMs: 0,
     restartAt: Infinity,
     startedAt: 0,

@@ -27,7 +27,8 @@ export function beginSwitch(turn: Turn, asker: Worker, target: SwitchTarget): vo
   const current = withTrial(state.current, target)
   turn.save(current)
   turn.set({ trial, mainId: state.nextId, handover: target.handover })
-  turn.fork({ app: current.app, shoal: current.shoal })
+  // An app that was out stays out while another Shoal is tried: it would be the one that is judged.
+  turn.fork({ app: current.app, shoal: current.shoal }, { isSafe: staysSafe(trial) })
   turn.log(`switch to ${target.kind} ${target.digest ?? 'none'} begun`)
 }
 
@@ -43,13 +44,15 @@ function whyNot(turn: Turn, asker: Worker, target: SwitchTarget): keyof typeof r
   return target.kind === 'shoal' && target.digest === null ? 'BAD_REQUEST' : null
 }
 
+export const staysSafe = ({ before, target }: Trial): boolean => before === 'safe' && target.kind === 'shoal'
+
 /** The new worker proved itself. */
 export function confirm(turn: Turn, worker: Worker): void {
   const { trial, current } = turn.state
   if (trial === null || trial.newId !== worker.id || worker.stage !== 'serving') return
   const { order, attempt, linked } = trial.target
   const last: LastSwitch = { order, attempt, result: 'confirmed', code: '', message: '', linked, log: [] }
-  turn.save({ ...current, state: 'good', attempts: 0, trial: null, last })
+  turn.save({ ...current, state: staysSafe(trial) ? 'safe' : 'good', attempts: 0, trial: null, last })
   turn.set({ trial: null, strikes: [], backoffMs: 0 })
   turn.send(worker, { t: 'switched', last })
   turn.log(`switch confirmed: order ${order}`)

@@ -108,6 +108,20 @@ void t.test('two nodes: faults of a steady node', { timeout: 280_000 }, async t 
     t.equal((await first.api('nodes/self')).health, 'ok')
   })
 
+  await t.test('a crashing app: safe mode, out of which it is tried again: what it lacked is there', async t => {
+    const crash = join(first.home, 'instance/data/crash')
+    writeFileSync(crash, version)
+    kill(await workerOf(first))
+    await until('safe mode', async () => (await first.get('/_shoal/readyz')).body.includes('safe-mode'))
+    rmSync(crash)
+    const from = performance.now()
+    await until('the app serves', async () => (await meet(first)) === `app ${version}`, 100_000)
+    t.comment(`| steady | an app that lacks something | 503 | ${Math.round((performance.now() - from) / 1000)} |`)
+    t.equal((await first.api('nodes/self')).health, 'ok')
+    t.equal(currentOf(first).state, 'good')
+    await fleet.linked()
+  })
+
   await t.test('a crashing app: safe mode, which a new release ends', async t => {
     const crash = join(first.home, 'instance/data/crash')
     writeFileSync(crash, version)

@@ -153,7 +153,7 @@ class House {
   pass(ms: number): void {
     const end = this.now + ms
     for (let turns = 0; this.now < end && this.ended === null; turns++) {
-      if (turns > 5000) throw new Error('the machine never rests')
+      if (turns > 5000 + ms / 500) throw new Error('the machine never rests')
       this.now = Math.min(end, this.now + 1000, Math.max(this.now, wakeAt(this.state)))
       this.queue.push({ kind: 'tick', lateMs: 0 })
       for (const [id, w] of this.living) if (!w.isDead && !w.isHung) this.say(id, { t: 'beat' })
@@ -575,6 +575,98 @@ void t.test('crashes: back-off doubles, five in a minute mean safe mode, a new r
   back.drain()
   t.equal(back.disk.state, 'good', 'a restart that somebody asked for gives the app another chance')
   t.equal(back.ended, 75)
+})
+
+/** A node whose app ends at each start, in safe mode. */
+function inSafeMode(): House {
+  const h = new House()
+  h.bad[appOne] = { go: 'exit' }
+  h.started()
+  for (let turns = 0; turns < 100 && h.serving.length === 0; turns++) h.pass(500)
+  h.pass(2000)
+  return h
+}
+
+const isSafeNow = (h: House): boolean | undefined => h.living.get(h.state.mainId ?? 0)?.isSafe
+
+void t.test('safe mode: the app is tried again, while who serves without it goes on; what it lacked is there', async t => {
+  const h = inSafeMode()
+  const [without = 0] = h.serving
+  h.pass(50_000)
+  t.same(h.serving, [without], 'not before its time')
+  h.bad[appOne] = {}
+  h.onEvent = house => t.not(house.serving.length, 0, 'somebody serves until the hand-over')
+  h.drain(0)
+  h.onEvent = () => undefined
+  h.pass(12_000)
+  t.equal(isSafeNow(h), false)
+  t.equal(h.serving.length, 1)
+  t.equal(h.disk.state, 'good')
+  t.equal(h.mostHolders, 1)
+  t.ok(h.messages(without).includes('park'), 'handed over')
+  h.pass(10_000)
+  t.notOk(h.alive.includes(without))
+})
+
+void t.test('safe mode: one failure sends the app back, and each pause is longer', async t => {
+  const h = inSafeMode()
+  for (const pauseMs of [60_000, 300_000, 900_000, 3_600_000, 21_600_000, 21_600_000]) {
+    const forks = h.effects.filter(e => e.kind === 'fork').length
+    h.pass(pauseMs - 15_000)
+    t.equal(h.effects.filter(e => e.kind === 'fork').length, forks, `${pauseMs}: rests`)
+    h.pass(15_000)
+    t.equal(h.effects.filter(e => e.kind === 'fork').length, forks + 2, `${pauseMs}: with the app, and without it again`)
+    t.equal(h.disk.state, 'safe')
+    t.equal(isSafeNow(h), true)
+    t.equal(h.serving.length, 1)
+  }
+  h.bad[appOne] = {}
+  h.pass(21_700_000)
+  t.equal(isSafeNow(h), false)
+  h.pass(310_000)
+  h.bad[appOne] = { go: 'exit' }
+  h.die(h.state.mainId ?? 0)
+  h.drain()
+  t.equal(h.disk.state, 'good', 'after five minutes of service it counts as ever')
+  h.pass(20_000)
+  t.equal(h.disk.state, 'safe')
+  h.bad[appOne] = {}
+  h.pass(61_000)
+  t.equal(isSafeNow(h), false, 'and so do the pauses')
+})
+
+void t.test('safe mode: nothing is tried again in the middle of a switch; a start waits a minute too', async t => {
+  const h = new House({ ...good, state: 'safe' }).started()
+  h.bad[appTwo] = { listening: 'silent' }
+  h.say(1, { t: 'switch', target: toTwo('exclusive', { probationMs: 90_000 }) })
+  h.drain()
+  h.pass(80_000)
+  t.equal(h.disk.state, 'trial')
+  t.same([...h.living.keys()], [1, 2])
+  h.die(2)
+  h.drain()
+  t.equal(h.disk.state, 'safe')
+  h.pass(61_000)
+  t.equal(isSafeNow(h), false)
+})
+
+void t.test('safe mode takes another Shoal; the app stays out of its trial, its rehearsal and what comes after', async t => {
+  const newer = parseDigest('6'.repeat(64))
+  const h = new House({ ...good, state: 'safe' }).started()
+  h.bad[appOne] = { init: 'exit' }
+  h.bad.safe = { listening: 'silent' }
+  h.say(1, { t: 'switch', target: toTwo('exclusive', { kind: 'shoal', digest: newer }) })
+  h.drain()
+  h.say(2, { t: 'rehearse' })
+  h.drain()
+  t.match(
+    h.sent.find(m => m.t === 'rehearsed'),
+    { to: 2, code: '' },
+  )
+  h.say(2, { t: 'confirm' })
+  h.drain()
+  t.match(h.disk, { state: 'safe', shoal: newer, app: appOne, last: { result: 'confirmed' } })
+  t.equal(isSafeNow(h), true)
 })
 
 void t.test('a failure counts once, whether it was said, seen or made an end of', async t => {

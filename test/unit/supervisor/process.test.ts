@@ -312,6 +312,47 @@ void t.test('IPv6 and names can be listened on', async t => {
   }
 })
 
+void t.test('the loader: starts that it did not see the end of, as by power cuts, condemn no slot until there are five', async t => {
+  const home = await makeHome(t)
+  const { app } = withApp(home, { version: '1.0.0' })
+  const startWith = async (attempts: string): Promise<string> => {
+    writeFileSync(homePaths(home.dir).attempts, attempts)
+    const node = boot(t, home, ['start'])
+    t.equal(await attemptsOf(home, await node.url()), '0')
+    node.child.kill('SIGTERM')
+    t.equal(await node.exit, 0)
+    return node.err.filter(line => /^shoal: /.test(line)).join()
+  }
+  // Only one slot: whatever is remembered, it is tried.
+  for (const attempts of ['0 2', '0 5', '2', '3 7', '{', '1 x']) t.equal(await startWith(attempts), '', attempts)
+  const newest = await installBuiltIn(home.dir, makeProgram(join(home.program, '../newest'), 'newest'))
+  writeFileSync(homePaths(home.dir).builtIn, home.builtIn)
+  const pointer = { ...currentOf(home), shoal: newest, previous: { app, shoal: home.builtIn }, supervisor: newest }
+  for (const [attempts, started] of [
+    ['0 4', newest],
+    ['0 5', home.builtIn],
+    ['0 10', newest],
+    ['2', home.builtIn],
+  ] as const) {
+    writeCurrent(home.dir, pointer)
+    await startWith(attempts)
+    t.equal(currentOf(home).shoal, started, attempts)
+  }
+})
+
+void t.test('the loader: a kill before ready counts as an unseen start', async t => {
+  const home = await makeHome(t)
+  writeCurrent(home.dir, { ...currentOf(home), app: addApp(home.dir, { ready: 'never' }) })
+  const counted = (): string => readFileSync(homePaths(home.dir).attempts, 'utf8')
+  for (const count of ['0 1', '0 2', '0 3']) {
+    const node = boot(t, home, ['start'])
+    for (let tries = 0; tries < 1000 && (!existsSync(homePaths(home.dir).attempts) || counted() !== count); tries++) await sleep(10)
+    node.child.kill('SIGKILL')
+    await node.exit
+    t.equal(counted(), count)
+  }
+})
+
 void t.test('the loader: two failed starts, then the previous slot, then the built-in one, which takes over whole', async t => {
   const home = await makeHome(t)
   const broken = async (name: string, text: string): Promise<Current['shoal']> => {
