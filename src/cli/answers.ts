@@ -92,6 +92,8 @@ export interface NodeAnswer {
   /** SHA-256 of the certificate that people see; the asked node's own. */
   readonly fingerprint: string
   /** Last log lines of a failure. */
+  /** Its answer to a rollout's preflight; null: none, or it is not known. */
+  readonly go: boolean | null
   readonly log: readonly string[]
 }
 
@@ -124,6 +126,7 @@ export function parseNode(value: unknown, where = 'node'): NodeAnswer {
     migrationMs: f.maybe('migrationMs', (v, w) => asInteger(v, w), null),
     since: f.maybe('since', text(40), ''),
     fingerprint: f.maybe('fingerprint', text(64), ''),
+    go: f.maybe('go', asBoolean, null),
     log: f.has('log') ? f.list('log', text(10_000), 100) : [],
   }
 }

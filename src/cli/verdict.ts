@@ -33,6 +33,7 @@ const missingOf = (rollout: RolloutAnswer): readonly NodeAnswer[] =>
   )
 
 function sentenceOf(rollout: RolloutAnswer): string {
+  if (rollout.isDryRun) return goSentence(rollout)
   const total = rollout.nodes.length
   const confirmed = rollout.nodes.filter(node => node.outcome === 'confirmed').length
   const missing = missingOf(rollout)
@@ -57,6 +58,14 @@ function sentenceOf(rollout: RolloutAnswer): string {
   }
 }
 
+/** What a dry run says in the end: it changes nothing, so nobody has to go on with it. */
+export function goSentence(rollout: RolloutAnswer): string {
+  const no = preflightRows(rollout).filter(row => row[2] !== 'go').length
+  const all = plural(rollout.nodes.length, 'node')
+  if (no === 0) return `go: all ${all} can take ${rollout.release}`
+  return `${rollout.state === 'completed' ? 'go, as many may be missing' : 'no-go'}: ${no} of ${all} did not say go to ${rollout.release}`
+}
+
 /** The go and no-go of a dry run, as a table's rows. */
 export function preflightRows(rollout: RolloutAnswer): readonly (readonly string[])[] {
   return rollout.nodes.map(node => {
@@ -72,6 +81,7 @@ export function preflightRows(rollout: RolloutAnswer): readonly (readonly string
 
 function preflightOf(node: NodeAnswer, rollout: RolloutAnswer): string {
   if (node.outcome === 'refused') return 'no-go'
+  if (node.go === true) return 'go'
   if (node.reach === 'lost' || node.outcome === 'missing') return 'not asked'
   return rollout.state === 'completed' ? 'go' : 'no answer'
 }

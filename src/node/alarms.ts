@@ -3,7 +3,7 @@
  * A function of what this node knows; each condition has a key that stays the same as long as it lasts.
  */
 import { factKey, type NodeId, parseJson, parseStatusBody, type StatusBody } from '../model/index.ts'
-import { isNewer, type KnownOrder, type Replica, stateOf, weigh } from '../rollout/index.ts'
+import { type KnownOrder, type Replica, stateOf, watchedOrders, weigh } from '../rollout/index.ts'
 
 export type AlertEvent = 'halted' | 'stalled' | 'rolled-back' | 'safe-mode' | 'node-lost'
 
@@ -25,25 +25,10 @@ export interface Surroundings {
 }
 
 export function conditionsOf(s: Surroundings): readonly Condition[] {
-  return [...watchedOrders(s.replica).flatMap(known => ofRollout(known, s)), ...s.replica.fleet.members().flatMap(m => ofNode(m.id, s))]
-}
-
-/** Orders of one kind that are looked at: a few groups of nodes may be under way at once. */
-const maxWatched = 8
-
-/** Those that are the newest one for some node. Older ones are history: nobody is woken for them. */
-function watchedOrders(replica: Replica): readonly KnownOrder[] {
-  const real = replica.orders().filter(known => !known.order.dryRun)
-  return [...Map.groupBy(real, known => known.order.kind).values()].flatMap(orders => {
-    const newest = orders.toSorted((a, b) => (isNewer(a, b) ? -1 : 1)).slice(0, maxWatched)
-    const covered = new Set<NodeId>()
-    return newest.filter(({ plan }, at) => {
-      const nodes = plan?.waves.flatMap(wave => wave.nodes) ?? []
-      const isSomebodys = at === 0 || nodes.some(node => !covered.has(node))
-      for (const node of nodes) covered.add(node)
-      return isSomebodys
-    })
-  })
+  return [
+    ...watchedOrders(s.replica.orders()).flatMap(known => ofRollout(known, s)),
+    ...s.replica.fleet.members().flatMap(m => ofNode(m.id, s)),
+  ]
 }
 
 function ofRollout(known: KnownOrder, { replica, isLost }: Surroundings): readonly Condition[] {

@@ -2,10 +2,12 @@
  * A rollout as one picture of bounded size, whatever the fleet's: waves with a cell per node (of great waves the remarkable ones), what the gate
  * waits for as numbers, failures by cause and platform. The dashboard makes the sentences.
  */
-import type { NodeId, Outcome } from '../model/index.ts'
+import type { NodeId, OrderId, Outcome } from '../model/index.ts'
 import {
   type Evidence,
+  isNewer,
   type KnownOrder,
+  plannedWave,
   presentOutcome,
   type RolloutState,
   stateOf,
@@ -23,14 +25,24 @@ const maxNamed = 50
 
 export type Cell = Pick<NodePicture, 'id' | 'name' | 'reach' | 'health' | 'step' | 'outcome' | 'percent'>
 
+interface NamedNode {
+  readonly id: NodeId
+  readonly name: string
+  readonly serves: string | null
+  /** What it serves is what it went back to in this rollout. */
+  readonly again: boolean
+}
+
 export interface Failure {
   readonly code: string
   readonly platform: string
   readonly outcome: Outcome
   readonly message: string
   readonly count: number
-  readonly nodes: readonly { readonly id: NodeId; readonly name: string; readonly serves: string | null }[]
+  readonly nodes: readonly NamedNode[]
   readonly log: readonly string[]
+  /** The order that has taken this one's place there. */
+  readonly newer: OrderId | null
 }
 
 export interface Board {
@@ -64,11 +76,13 @@ export function boardOf(views: Views, known: KnownOrder): Board {
     dryRun: order.dryRun,
     hasPlan: plan !== null,
     unanswered: unansweredOf(known, evidence).length,
+    able: ableOf(known),
     soakMs: order.soakMs,
     window: order.window,
+    opens: views.opens(known),
     leftMs: Math.max(0, Math.round(order.deadlineMs - known.ageMs)),
     waves: nodes.map((of, at) => waveOf(views, known, evidence, at, of)),
-    failures: failuresOf(known, all),
+    failures: failuresOf(views, known, all),
     bytes: {
       fetched: sum(all, n => n.bytes.fetched),
       reused: sum(all, n => n.bytes.reused),
@@ -88,6 +102,10 @@ function unansweredOf(known: KnownOrder, { controls }: Evidence): readonly NodeI
     n => !lost.has(n) && !controls.skipped.has(n) && !known.preflights.has(n) && presentOutcome(known, controls, n) === undefined,
   )
 }
+
+/** How many have said that they can take it; what a dry run is for. */
+const ableOf = (known: KnownOrder): number =>
+  (known.plan?.waves ?? []).flatMap(w => w.nodes).filter(id => known.preflights.get(id)?.go === true).length
 
 const isPlain = (node: NodePicture): boolean =>
   node.outcome === 'confirmed' ||
@@ -133,7 +151,7 @@ export function causeOf({ outcome, reason, platform }: Pick<NodePicture, 'outcom
 }
 
 /** One block per cause and platform: forty nodes with one fault are one thing to understand. */
-function failuresOf(known: KnownOrder, nodes: readonly NodePicture[]): readonly Failure[] {
+function failuresOf(views: Views, known: KnownOrder, nodes: readonly NodePicture[]): readonly Failure[] {
   const groups = new Map<string, NodePicture[]>()
   for (const node of nodes) {
     const cause = causeOf(node)
@@ -143,10 +161,10 @@ function failuresOf(known: KnownOrder, nodes: readonly NodePicture[]): readonly 
     if (group === undefined) groups.set(key, [node])
     else group.push(node)
   }
-  return [...groups.values()].flatMap(group => failureOf(known, group) ?? []).toSorted((a, b) => b.count - a.count)
+  return [...groups.values()].flatMap(group => failureOf(views, known, group) ?? []).toSorted((a, b) => b.count - a.count)
 }
 
-function failureOf(known: KnownOrder, group: readonly NodePicture[]): Failure | null {
+function failureOf(views: Views, known: KnownOrder, group: readonly NodePicture[]): Failure | null {
   const [first] = group
   const cause = first === undefined ? null : causeOf(first)
   if (first === undefined || cause === null) return null
@@ -157,8 +175,17 @@ function failureOf(known: KnownOrder, group: readonly NodePicture[]): Failure | 
     count: group.length,
     nodes: group.slice(0, maxNamed).map(node => {
       const serves = node[running]
-      return { id: node.id, name: node.name, serves: serves === null ? null : `${serves.name}@${serves.version}` }
+      const again = serves !== null && known.outcomes.get(node.id)?.digest === serves.digest
+      return { id: node.id, name: node.name, serves: serves === null ? null : `${serves.name}@${serves.version}`, again }
     }),
     log: group.map(node => known.outcomes.get(node.id)?.log ?? []).find(log => log.length > 0) ?? [],
+    newer: cause.outcome === 'superseded' ? newerOf(views, known, first.id) : null,
   }
+}
+
+/** The newest order of the kind for a node, if it is newer than this one. */
+function newerOf(views: Views, known: KnownOrder, node: NodeId): OrderId | null {
+  const isOf = ({ order, plan }: KnownOrder): boolean =>
+    order.kind === known.order.kind && !order.dryRun && plan !== null && plannedWave(plan, node) !== undefined
+  return views.rollouts().find(other => isNewer(other, known) && isOf(other))?.id ?? null
 }

@@ -118,7 +118,7 @@ const cell = object({
   outcome: orNull(oneOf(outcomes)),
   percent: { type: 'number' },
 })
-const served = object({ id: nodeId, name: text, serves: orNull(text) })
+const served = object({ id: nodeId, name: text, serves: orNull(text), again: flag })
 const failure = object({
   code: text,
   platform: text,
@@ -127,6 +127,7 @@ const failure = object({
   count: integer,
   nodes: list(served),
   log: list(text),
+  newer: orNull(text),
 })
 export const board = object({
   id: text,
@@ -138,8 +139,10 @@ export const board = object({
   dryRun: flag,
   hasPlan: flag,
   unanswered: integer,
+  able: integer,
   soakMs: integer,
   window: orNull(text),
+  opens: orNull(text),
   leftMs: integer,
   waves: list(object({ ...tally, size: integer, maxFailed: integer, waiting: integer, cells: list(cell) })),
   failures: list(failure),

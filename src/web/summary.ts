@@ -2,6 +2,7 @@
  * The fleet in one answer of bounded size: counts, what is served, who ails, which rollouts are not over. A page asks for it at every change, so
  * that a fleet of ten thousand costs a browser no more than one of ten.
  */
+import { type KnownOrder, watchedOrders } from '../rollout/index.ts'
 import { boardOf, cellOf } from './board.ts'
 import type { WebServices } from './services.ts'
 import type { NodePicture } from './node-views.ts'
@@ -59,11 +60,17 @@ function counted(names: readonly string[]): readonly { readonly name: string; re
     .slice(0, maxKinds)
 }
 
-/** Those that still go on, and the newest one whatever became of it. */
+/**
+ * Those that still go on, and the newest one whatever became of it. An order that halted needs nobody any more once a newer one has taken its
+ * place, and a dry run is over when it was answered: it changes nothing, so it leaves nothing to be done.
+ */
 function rolloutsOf(views: Views): readonly unknown[] {
   const all = views.rollouts()
   const [newest] = all
-  const live = all.filter(known => !over.has(views.state(known))).slice(0, maxRollouts)
+  const watched = new Set(watchedOrders(all))
+  const isLive = (known: KnownOrder): boolean =>
+    known.order.dryRun ? views.state(known) === 'open' : watched.has(known) && !over.has(views.state(known))
+  const live = all.filter(isLive).slice(0, maxRollouts)
   const shown = newest === undefined || live.includes(newest) ? live : [newest, ...live]
   return shown.map(known => boardOf(views, known))
 }

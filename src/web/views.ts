@@ -10,7 +10,17 @@ import {
   parseJson,
   type StatusBody,
 } from '../model/index.ts'
-import { isNewer, type KnownOrder, type KnownRelease, opensWhen, type RolloutState, stateOf, waveState, weigh } from '../rollout/index.ts'
+import {
+  isNewer,
+  type KnownOrder,
+  type KnownRelease,
+  opensNext,
+  opensWhen,
+  type RolloutState,
+  stateOf,
+  waveState,
+  weigh,
+} from '../rollout/index.ts'
 import { type NodePicture, type NodeView, NodeViews } from './node-views.ts'
 import type { WebServices } from './services.ts'
 
@@ -92,6 +102,17 @@ export class Views {
     return stateOf(known, weigh(known), this.isAway)
   }
 
+  /** When the window of an order opens, by this node's clock; null: it has none, or that is open. */
+  opens({ order: { window } }: KnownOrder): string | null {
+    if (window === null) return null
+    try {
+      return opensNext(window, this.#s.wallNow())
+    } catch {
+      // A zone that this node's tables do not know keeps it shut here (the driver's log says why), until nobody can say when.
+      return window
+    }
+  }
+
   rollout(known: KnownOrder, withNodes: boolean): Record<string, unknown> {
     const evidence = weigh(known)
     const state = stateOf(known, evidence, this.isAway)
@@ -104,12 +125,13 @@ export class Views {
       initiatedAt: order.at,
       dryRun: order.dryRun,
       state,
-      opensWhen: opensWhen(known, evidence, state) + this.#heldText(known, state),
+      opensWhen: opensWhen(known, evidence, state, this.opens(known)) + this.#heldText(known, state),
       waves: this.waves(known, evidence),
     }
     if (!withNodes) return view
     const log = (id: NodeId): readonly string[] => known.outcomes.get(id)?.log ?? []
-    return { ...view, nodes: this.nodesIn(known).map(node => ({ ...this.withAge(node), log: log(node.id) })) }
+    const go = (id: NodeId): boolean | null => known.preflights.get(id)?.go ?? null
+    return { ...view, nodes: this.nodesIn(known).map(node => ({ ...this.withAge(node), go: go(node.id), log: log(node.id) })) }
   }
 
   /** A rollout whose waves say how many they are instead of who: in a great fleet the names are half a megabyte. */

@@ -14,7 +14,7 @@ import { publish } from '../publishing.ts'
 import { glyphsFor, render } from '../render.ts'
 import { findKey, type LockedKey, personOf, sign, signingOptions, yesOption } from '../signing.ts'
 import type { Args, CommandSpec, OptionSpec, Outcome } from '../spec.ts'
-import { preflightRows, verdictOf } from '../verdict.ts'
+import { goSentence, preflightRows, verdictOf } from '../verdict.ts'
 import { watchRollout, type Watched } from '../watch.ts'
 import { packFolder, splitRelease } from './releases.ts'
 
@@ -31,13 +31,6 @@ function ended(context: Context, { rollout, document }: Watched): Outcome {
     ? [...table(['node', 'id', 'answer', 'why'], preflightRows(rollout), context.width), goSentence(rollout)]
     : lines
   return { exit, document: { ...(document as object), ...error }, text }
-}
-
-function goSentence(rollout: RolloutAnswer): string {
-  const no = preflightRows(rollout).filter(row => row[2] !== 'go').length
-  const all = plural(rollout.nodes.length, 'node')
-  if (no === 0) return `go: all ${all} can take ${rollout.release}`
-  return `${rollout.state === 'completed' ? 'go, as many may be missing' : 'no-go'}: ${no} of ${all} did not say go to ${rollout.release}`
 }
 
 async function order(context: Context, args: Args, wish: Wish, waits: boolean, key = findKey(context, args)): Promise<Outcome> {

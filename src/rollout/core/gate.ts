@@ -103,8 +103,11 @@ function isBlockedBeforeStart(known: KnownOrder, controls: ControlState, isLost:
   })
 }
 
-/** One sentence: what the rollout waits for. */
-export function opensWhen(known: KnownOrder, evidence: Evidence, state: RolloutState): string {
+/**
+ * One sentence: what the rollout waits for.
+ * @param opens when its window opens, if that is shut by the clock of who asks (`opensNext`)
+ */
+export function opensWhen(known: KnownOrder, evidence: Evidence, state: RolloutState, opens: string | null = null): string {
   const { tallies, reached, cleared } = evidence
   const wave = tallies[reached]
   if (known.plan === null) return 'opens when the plan has been fetched from a peer'
@@ -114,10 +117,27 @@ export function opensWhen(known: KnownOrder, evidence: Evidence, state: RolloutS
   if (state === 'expired') return 'its deadline has passed: nobody else will start'
   if (state === 'paused') return 'opens when an operator resumes it'
   if (state === 'halted') return `halted in wave ${tallies.findIndex(isHalted) + 1}: more failures than tolerated; opens by retry or skip`
-  if (!cleared) return `opens when every reachable node has answered the preflight: ${unanswered(known, evidence.controls)} to go`
+  if (!cleared) return clearsWhen(known, evidence)
   if (wave === undefined) return 'every wave has passed'
+  const which = `wave ${reached + 1} of ${tallies.length}`
+  const hasBegun = wave.confirmed.length + wave.failed.length > 0
+  if (opens !== null && state === 'open') return `${which} ${hasBegun ? 'goes on' : 'starts'} when the window opens: ${opens}`
+  const { soakMs } = known.order
+  const soak = soakMs > 0 && reached > 0 && !hasBegun ? `; it starts ${soakMs / 1000} s after wave ${reached} has passed` : ''
   const missing = wave.need - wave.confirmed.length
-  return `wave ${reached + 1} of ${tallies.length} passes when ${missing} more of its ${wave.size} node${wave.size === 1 ? '' : 's'} ${missing === 1 ? 'has' : 'have'} confirmed`
+  return `${which} passes when ${missing} more of its ${wave.size} node${wave.size === 1 ? '' : 's'} ${missing === 1 ? 'has' : 'have'} confirmed${soak}`
+}
+
+/** What the first gate waits for: answers, or somebody who takes those out that said no. */
+function clearsWhen(known: KnownOrder, { controls, tallies }: Evidence): string {
+  const left = unanswered(known, controls)
+  if (left > 0) return `opens when every reachable node has answered the preflight: ${left} to go`
+  const no = tallies.flatMap(t => t.refused)
+  const replaced = no.filter(node => presentOutcome(known, controls, node) === 'superseded')
+  const count = ({ length }: readonly NodeId[]): string => `${length} node${length === 1 ? '' : 's'}`
+  if (known.order.dryRun) return `${count(no)} said no-go; a dry run changes nothing`
+  if (replaced.length > 0) return `a newer order has taken its place on ${count(replaced)}`
+  return `${count(no)} cannot take it, so nobody starts; opens by retry or skip`
 }
 
 function unanswered(known: KnownOrder, controls: ControlState): number {

@@ -28,20 +28,41 @@ export function parseWindow(text: string): Window {
   return { days: named, fromMin: minutes(match[2], match[3]), toMin: minutes(match[4], match[5]), zone }
 }
 
-/** Is the moment inside? A window that ends before it begins runs over midnight and belongs to the day on which it begins. */
-export function isInWindow(text: string, at: Date): boolean {
-  const w = parseWindow(text)
+interface Moment {
+  readonly today: number
+  readonly now: number
+}
+
+/** Day of the week and minute of the day, as a clock of the window's zone shows them. */
+function momentIn(zone: string | undefined, at: Date): Moment {
   const parts = new Intl.DateTimeFormat('en-GB', {
-    timeZone: w.zone,
+    timeZone: zone,
     weekday: 'short',
     hour: '2-digit',
     minute: '2-digit',
     hourCycle: 'h23',
   }).formatToParts(at)
   const part = (type: string): string => parts.find(p => p.type === type)?.value ?? ''
-  const now = minutes(part('hour'), part('minute'))
-  const today = days.indexOf(part('weekday'))
-  const isOn = (day: number): boolean => w.days.includes(days[(day + 7) % 7] ?? '')
-  if (w.fromMin < w.toMin) return isOn(today) && now >= w.fromMin && now < w.toMin
-  return (isOn(today) && now >= w.fromMin) || (isOn(today - 1) && now < w.toMin)
+  return { today: days.indexOf(part('weekday')), now: minutes(part('hour'), part('minute')) }
+}
+
+const isOn = (w: Window, day: number): boolean => w.days.includes(days[(day + 7) % 7] ?? '')
+
+/** Is the moment inside? A window that ends before it begins runs over midnight and belongs to the day on which it begins. */
+export function isInWindow(text: string, at: Date): boolean {
+  const w = parseWindow(text)
+  const { today, now } = momentIn(w.zone, at)
+  if (w.fromMin < w.toMin) return isOn(w, today) && now >= w.fromMin && now < w.toMin
+  return (isOn(w, today) && now >= w.fromMin) || (isOn(w, today - 1) && now < w.toMin)
+}
+
+/** When a window that is shut opens next, as a clock of its zone shows it: `Sat 02:00 Europe/Berlin`; null: it is open. */
+export function opensNext(text: string, at: Date): string | null {
+  if (isInWindow(text, at)) return null
+  const w = parseWindow(text)
+  const { today, now } = momentIn(w.zone, at)
+  const ahead = [0, 1, 2, 3, 4, 5, 6, 7].find(n => isOn(w, today + n) && (n > 0 || now < w.fromMin)) ?? 0
+  const two = (n: number): string => String(n).padStart(2, '0')
+  const time = `${two(Math.floor(w.fromMin / 60))}:${two(w.fromMin % 60)}`
+  return [days[(today + ahead) % 7], time, ...(w.zone === undefined ? [] : [w.zone])].join(' ')
 }

@@ -618,12 +618,13 @@ void t.test('--wait ends with the verdict: exit 5 and the document with its erro
 })
 
 void t.test('a dry run prints who said go and who did not', async t => {
-  const rows = [nodeRow(0), nodeRow(1, { outcome: 'refused', reason: { code: 'DISK_FULL', message: '1 GB is missing' } })]
+  const rows = [nodeRow(0, { go: true }), nodeRow(1, { outcome: 'refused', reason: { code: 'DISK_FULL', message: '1 GB is missing' } })]
+  let state = 'completed'
   await fakeNode(
     w => t.teardown(w),
     home,
     agreeing(a =>
-      a.method === 'GET' && a.path.includes('/rollouts/') ? { body: rolloutDoc('completed', { nodes: rows, dryRun: true }) } : undefined,
+      a.method === 'GET' && a.path.includes('/rollouts/') ? { body: rolloutDoc(state, { nodes: rows, dryRun: true }) } : undefined,
     ),
   )
   const { code, out } = await shoal(['rollout', 'start', 'demo@1.5.0', '--dry-run', '--home', home], { env })
@@ -632,6 +633,10 @@ void t.test('a dry run prints who said go and who did not', async t => {
     out,
     /NODE +ID +ANSWER +WHY\nshop-0 +aaaaaaaa +go\nshop-1 +bbbbbbbb +no-go +DISK_FULL: 1 GB is missing\ngo, as many may be missing: 1 of 2 nodes/,
   )
+  state = 'stalled'
+  const shown = await shoal(['rollout', 'show', '--home', home])
+  t.match(shown.out, /no-go: 1 of 2 nodes did not say go to demo@1\.5\.0\n$/)
+  t.notMatch(shown.out, /goes on when they come back/, 'a dry run has nothing to go on with')
 })
 
 void t.test('Ctrl-C ends the watch, never the rollout', async t => {

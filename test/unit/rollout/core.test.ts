@@ -23,6 +23,7 @@ import {
   type KnownOrder,
   makePlan,
   nextTasks,
+  opensNext,
   opensWhen,
   type Own,
   pastOrders,
@@ -195,6 +196,31 @@ void t.test('more failures than tolerated shut every wave and win over missing n
   t.ok(opens({ ...failed, controls: [control('skip', 2, [node(1)])] }, 1), 'a wave of which everybody was skipped passes')
   const tolerant = { waves: [wave(all, 1, 0)], lost: [] }
   t.equal(stateNow({ plan: tolerant, go: all, outcomes: [[node(1), 'failed']] }), 'open')
+})
+
+void t.test('what a rollout waits for is said as it is: its window, its soak, a no-go, a newer order', async t => {
+  const says = (s: Story, at: string | null = null): string => {
+    const k = known(s)
+    return opensWhen(k, weigh(k), stateOf(k, weigh(k), noneLost), at)
+  }
+  t.equal(says({ go: all }, 'Sat 02:00 Europe/Berlin'), 'wave 1 of 3 starts when the window opens: Sat 02:00 Europe/Berlin')
+  t.match(says(wave1Done, 'Sat 02:00'), /^wave 2 of 3 starts when/)
+  t.equal(says({ go: all }), 'wave 1 of 3 passes when 1 more of its 1 node has confirmed')
+  t.equal(says(wave1Done), 'wave 2 of 3 passes when 2 more of its 2 nodes have confirmed; it starts 0.1 s after wave 1 has passed')
+  t.match(says({ go: all.slice(1), noGo: [node(0)] }), /^1 node cannot take it, so nobody starts/)
+  t.match(says({ go: all.slice(1), noGo: [node(0)], order: { dryRun: true } }), /^1 node said no-go; a dry run changes nothing$/)
+  t.match(says({ go: all, outcomes: [[node(2), 'superseded']] }), /^a newer order has taken its place on 1 node$/)
+})
+
+void t.test('when a window that is shut opens next', async t => {
+  const friday = new Date('2026-11-27T12:00:00Z')
+  const next = (text: string, at = friday): string | null => opensNext(text, at)
+  t.equal(next('Sat 02:00-04:00 Europe/Berlin'), 'Sat 02:00 Europe/Berlin')
+  t.equal(next('02:00-04:00 Europe/Berlin'), 'Sat 02:00 Europe/Berlin', 'today it is over')
+  t.equal(next('22:00-02:00 Europe/Berlin'), 'Fri 22:00 Europe/Berlin')
+  t.equal(next('Mon,Thu 02:00-04:00 UTC'), 'Mon 02:00 UTC')
+  t.equal(next('Fri 09:00-10:00 UTC'), 'Fri 09:00 UTC', 'a week ahead')
+  t.equal(next('Fri 12:00-13:00 UTC'), null, 'it is open')
 })
 
 void t.test('what is tolerated never opens a gate without evidence', async t => {

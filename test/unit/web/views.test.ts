@@ -3,9 +3,10 @@ import { uniformInt } from 'pure-rand/distribution/uniformInt'
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
 import t from 'tap'
 import { type Fact, factKey, type NodeId, type OrderId, type OutcomeBody, steps } from '../../../src/model/index.ts'
-import { Replica } from '../../../src/rollout/index.ts'
+import { type KnownOrder, Replica } from '../../../src/rollout/index.ts'
 import { sha256 } from '../../../src/trust/index.ts'
-import { boardOf } from '../../../src/web/board.ts'
+import { type Board, boardOf } from '../../../src/web/board.ts'
+import { summaryOf } from '../../../src/web/summary.ts'
 import type { WebServices } from '../../../src/web/services.ts'
 import { Views } from '../../../src/web/views.ts'
 import { memoryStore, type Ordered, WrittenFleet, type WrittenNode } from '../../helpers/written-fleet.ts'
@@ -150,4 +151,107 @@ void t.test('a look costs nothing for nodes that nothing happened to', async t =
   const again = after.filter(node => !before.includes(node)).map(node => node.id)
   t.strictSame(new Set(again), new Set([rig.services.self, second.id]))
   t.ok(rig.replica.registers.get(factKey({ kind: 'status', owner: second.id, name: '' })))
+})
+
+/** A fleet with a plan of a wave per node, in which orders are given and answered. */
+class Story {
+  readonly rig = new Rig()
+  readonly nodes = this.rig.fleet.nodes.slice(0, 3)
+  readonly views: Views
+  readonly services: WebServices
+
+  constructor() {
+    this.services = {
+      ...this.rig.services,
+      config: () => ({ name: 'box' }),
+      life: () => 'ok',
+      addresses: () => [],
+      ca: null,
+      wallNow: () => new Date('2026-11-27T12:00:00Z'),
+    } as unknown as WebServices
+    this.views = new Views(this.services)
+  }
+
+  order(version: string, over: Parameters<WrittenFleet['order']>[3] = {}): OrderId {
+    const { fleet, replica } = this.rig
+    const made = fleet.release('till', version)
+    const plan = { waves: this.nodes.map(n => ({ nodes: [n.id], maxFailed: 0, maxMissing: 0 })), lost: [] }
+    const order = fleet.order('till', version, plan, { release: made.document, ...over })
+    this.rig.take([made.fact, order.fact])
+    replica.addPlan(sha256(order.planText), order.planText)
+    return order.id
+  }
+
+  all(order: OrderId): void {
+    this.rig.take(this.nodes.map(n => n.preflight(order)))
+  }
+
+  confirmed(order: OrderId, version: string): void {
+    this.all(order)
+    this.rig.take(this.nodes.map(n => n.outcome(order, { digest: sha256(`till@${version}`) })))
+    this.serve(version, this.nodes)
+  }
+
+  serve(version: string, nodes: readonly WrittenNode[]): void {
+    this.rig.take(nodes.map(n => n.status({ app: { name: 'till', version, digest: sha256(`till@${version}`) } })))
+  }
+
+  board(order: OrderId): Board {
+    return boardOf(this.views, this.views.rollouts().find(o => o.id === order) as KnownOrder)
+  }
+
+  get shown(): readonly (readonly [string, string])[] {
+    const { rollouts } = summaryOf(this.services, this.views) as { rollouts: readonly Board[] }
+    return rollouts.map(b => [String(b['release']), b.state] as const)
+  }
+}
+
+void t.test('what halted needs nobody any more once a newer order has taken its place', async t => {
+  const s = new Story()
+  const [first] = s.nodes as [WrittenNode]
+  const bad = s.order('1.0.0')
+  s.all(bad)
+  s.rig.take([first.outcome(bad, { outcome: 'rolled-back', reason: { code: 'APP_START_FAILED', message: 'no printer' } })])
+  t.strictSame(s.shown, [['till@1.0.0', 'halted']])
+  const good = s.order('1.1.0')
+  t.strictSame(s.shown, [['till@1.1.0', 'open']], 'it is history as soon as another is ordered')
+  s.confirmed(good, '1.1.0')
+  t.strictSame(s.shown, [['till@1.1.0', 'completed']])
+})
+
+void t.test('a dry run that somebody cannot take is over when it was answered', async t => {
+  const s = new Story()
+  const [first, ...others] = s.nodes as [WrittenNode, ...WrittenNode[]]
+  s.confirmed(s.order('1.0.0'), '1.0.0')
+  const dry = s.order('1.1.0', { dryRun: true })
+  t.strictSame(s.shown, [['till@1.1.0', 'open']])
+  s.rig.take([...others.map(n => n.preflight(dry)), first.preflight(dry, { go: false, reason: { code: 'DISK_FULL', message: 'full' } })])
+  t.match(s.board(dry), { state: 'stalled', able: 2, unanswered: 0, failures: [{ outcome: 'refused', count: 1 }] })
+  const known = s.views.rollouts().find(o => o.id === dry) as KnownOrder
+  const said = (s.views.rollout(known, true) as { nodes: { go: boolean | null }[] }).nodes.map(n => n.go)
+  t.strictSame(said, [false, true, true])
+  s.confirmed(s.order('1.2.0'), '1.2.0')
+  t.strictSame(s.shown, [['till@1.2.0', 'completed']], 'nothing is left of it')
+})
+
+void t.test('a board says what a node went back to, when its window opens, and which order took its place', async t => {
+  const s = new Story()
+  const [first, ...others] = s.nodes as [WrittenNode, ...WrittenNode[]]
+  const bad = s.order('0.9.0', { window: 'Sat 02:00-04:00 Europe/Berlin' })
+  s.all(bad)
+  t.match(s.board(bad), { opens: 'Sat 02:00 Europe/Berlin', able: 3 })
+  s.rig.take([first.outcome(bad, { outcome: 'rolled-back', digest: null })])
+  t.match(s.board(bad)['failures'], [{ nodes: [{ serves: null, again: false }], newer: null }])
+  const good = s.order('1.0.0')
+  s.rig.take(others.map(n => n.outcome(bad, { outcome: 'superseded', reason: { code: 'SUPERSEDED', message: 'newer' } })))
+  s.confirmed(good, '1.0.0')
+  t.match(s.board(bad)['failures'], [
+    { outcome: 'superseded', count: 2, newer: good },
+    { outcome: 'rolled-back', nodes: [{ serves: 'till@1.0.0', again: false }] },
+  ])
+  const next = s.order('1.1.0')
+  s.all(next)
+  s.rig.take([first.outcome(next, { outcome: 'rolled-back', digest: sha256('till@1.0.0') })])
+  t.match(s.board(next)['failures'], [{ nodes: [{ serves: 'till@1.0.0', again: true }] }])
+  t.equal(s.board(next)['opens'], null)
 })
