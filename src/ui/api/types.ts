@@ -30,6 +30,14 @@ export interface Bytes {
   readonly sources: number
 }
 
+/** Who holds a node. */
+export interface Held {
+  readonly by: string
+  readonly reason: string
+  /** ms until it ends by itself; null: when somebody ends it. */
+  readonly leftMs: number | null
+}
+
 /** What a cell of a picture needs. */
 export interface NodeMark {
   readonly id: string
@@ -48,6 +56,8 @@ export interface NodeView extends NodeMark {
   readonly tags: readonly string[]
   readonly self: boolean
   readonly ageMs: number
+  /** null: nobody does. An ill node can be held too. */
+  readonly held: Held | null
   readonly app: Running | null
   readonly shoal: Running | null
   readonly desired: { readonly app: string | null; readonly shoal: string | null }
@@ -57,6 +67,8 @@ export interface NodeView extends NodeMark {
   /** ms that the migration took on a copy of the data; null: there was none. */
   readonly migrationMs: number | null
   readonly since: string
+  /** Of the node of the page: SHA-256 of the certificate that browsers get from it, as hex digits. */
+  readonly fingerprint?: string
 }
 
 export interface NodePage {

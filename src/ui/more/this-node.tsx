@@ -6,7 +6,6 @@ import { moreWords } from '../words/more.ts'
 import { About } from './about.tsx'
 import { Backups } from './backups.tsx'
 import { Disk } from './disk.tsx'
-import { Doctor } from './doctor.tsx'
 import { Peers } from './peers.tsx'
 import { Settings } from './settings.tsx'
 import { Stop } from './stop.tsx'
@@ -17,7 +16,6 @@ export const ThisNode = ({ node }: { readonly node: NodeView }): JSX.Element => 
     <Peers />
     <Backups />
     <Disk />
-    <Doctor node={node} />
     <Settings node={node} />
     <Stop node={node} />
   </>
@@ -29,7 +27,6 @@ export const OtherNode = ({ node }: { readonly node: NodeView }): JSX.Element =>
   return (
     <>
       <About node={node} />
-      <Doctor node={node} />
       <section class="card">
         <p class="sub">{w.elsewhere(node.name)}</p>
         {node.address !== '' && (

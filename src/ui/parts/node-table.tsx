@@ -9,18 +9,12 @@ import { words } from '../words/index.ts'
 import { may } from './action.tsx'
 import { Badge } from './basics.tsx'
 import { markOf } from './marks.ts'
-import { count, duration, moment, releaseName, shortId } from './say.ts'
+import { stateWord, unseenWord, whyWord } from './node-words.ts'
+import { count, moment, releaseName, shortId } from './say.ts'
 import { type Selection, select } from './selection.ts'
 import { TableHead } from './table-head.tsx'
 
 const pageSize = 50
-
-const doing = (node: NodeView): string => {
-  const w = words()
-  if (node.step === 'transfer') return `${w.steps.transfer} ${node.percent} %`
-  if (node.step !== 'idle') return w.steps[node.step]
-  return w.marks[markOf(node)]
-}
 
 const Check = ({
   label,
@@ -39,7 +33,8 @@ const Check = ({
 const Row = ({ node, selection }: { readonly node: NodeView; readonly selection: Selection | null }): JSX.Element => {
   const w = words()
   const c = w.fleet.columns
-  const seen = node.reach === 'lost' ? w.notSeenFor(duration(node.ageMs, w.locale)) : w.reaches[node.reach]
+  const seen = node.reach === 'lost' ? unseenWord(node.ageMs, w) : w.reaches[node.reach]
+  const why = whyWord(node, w)
   return (
     <tr>
       {selection !== null && (
@@ -56,8 +51,8 @@ const Row = ({ node, selection }: { readonly node: NodeView; readonly selection:
         ))}
       </th>
       <td data-label={c.state}>
-        <Badge mark={markOf(node)}>{doing(node)}</Badge>
-        {node.reason !== null && <span class="why">{node.reason.message}</span>}
+        <Badge mark={markOf(node)}>{stateWord(node, w)}</Badge>
+        {why !== '' && <span class="why">{why}</span>}
       </td>
       <td data-label={c.serves}>{node.app === null ? '–' : releaseName(`${node.app.name}@${node.app.version}`)}</td>
       <td data-label={c.link}>{seen}</td>

@@ -10,6 +10,7 @@ import { Action, asRefusal, Forbidden, may } from '../parts/action.tsx'
 import { Commands, Loading, Problem } from '../parts/basics.tsx'
 import { Icon } from '../parts/icon.tsx'
 import { markOf, toneOf } from '../parts/marks.ts'
+import { heldSentence, stateWord, unseenWord } from '../parts/node-words.ts'
 import { Remove } from '../parts/remove.tsx'
 import { duration, moment, releaseName, shortId, size } from '../parts/say.ts'
 import { type PeerTest, stepName, Steps } from '../parts/steps.tsx'
@@ -28,8 +29,7 @@ const heroTones = { ok: 'ok', busy: 'busy', calm: 'busy', warn: 'warn', bad: 'ba
 const Head = ({ node }: { readonly node: NodeView }): JSX.Element => {
   const w = words()
   const mark = markOf(node)
-  const app = node.app === null ? w.node.none : releaseName(`${node.app.name}@${node.app.version}`)
-  const doing = node.step === 'idle' ? w.marks[mark] : w.steps[node.step]
+  const app = node.app === null ? w.node.noApp : releaseName(`${node.app.name}@${node.app.version}`)
   return (
     <section class={`hero ${heroTones[toneOf[mark]]}`}>
       <span class="seal">
@@ -37,8 +37,10 @@ const Head = ({ node }: { readonly node: NodeView }): JSX.Element => {
       </span>
       <div>
         <h1>{node.name}</h1>
-        <p class="rest">{node.reach === 'lost' ? w.notSeenFor(duration(node.ageMs, w.locale)) : `${app} · ${doing}`}</p>
-        {node.reason !== null && (
+        <p class="rest">{node.reach === 'lost' ? unseenWord(node.ageMs, w) : `${app} · ${stateWord(node, w)}`}</p>
+        {node.held !== null && <p class="sub">{heldSentence(node.held, w)}</p>}
+        {node.health === 'safe-mode' && <p class="sub">{w.node.safeMode}</p>}
+        {node.reason !== null && node.reason.code !== 'HELD' && (
           <p class="sub">
             {node.reason.message} <code>{node.reason.code}</code>
           </p>
@@ -122,10 +124,10 @@ const textOf = ({ time, event, ...rest }: Readonly<Record<string, unknown>>): st
 /** ms between two looks at a log that is open. */
 const followMs = 2000
 
-const Log = ({ node }: { readonly node: NodeView }): JSX.Element => {
+const Log = ({ node, isOpenAtFirst }: { readonly node: NodeView; readonly isOpenAtFirst: boolean }): JSX.Element => {
   const lines = useSignal<readonly string[] | null>(null)
   const refusal = useSignal<Refusal | null>(null)
-  const isOpen = useSignal(false)
+  const isOpen = useSignal(isOpenAtFirst)
   const w = words()
   const load = (): void => {
     if (document.hidden) return
@@ -146,7 +148,7 @@ const Log = ({ node }: { readonly node: NodeView }): JSX.Element => {
   }, [isOpen.value])
   return (
     <section class="card">
-      <details onToggle={event => (isOpen.value = event.currentTarget.open)}>
+      <details open={isOpen.value} onToggle={event => (isOpen.value = event.currentTarget.open)}>
         <summary>
           <h2 class="inline">{w.node.log}</h2>
         </summary>
@@ -160,7 +162,8 @@ const Log = ({ node }: { readonly node: NodeView }): JSX.Element => {
 
 const Verbs = ({ node, reload }: { readonly node: NodeView; readonly reload: () => void }): JSX.Element => {
   const n = words().node
-  const isHeld = node.health === 'held'
+  // Not by its health: an ill node can be held too.
+  const isHeld = node.held !== null
   const id = shortId(node.id)
   const isAsked = useSignal(false)
   const unhold = async (): Promise<void> => {
@@ -194,6 +197,10 @@ export const NodePage = ({ id }: { readonly id: string }): JSX.Element => {
   const node = value.value
   if (refusal.value !== null) return <Problem code={refusal.value.code} message={refusal.value.message} />
   if (node === null) return <Loading />
+  const isFine = !['bad', 'warn'].includes(toneOf[markOf(node)])
+  // Where one looks first when something is wrong. By their keys they are moved and not made anew when the node gets well.
+  const log = <Log key="log" node={node} isOpenAtFirst={!isFine && node.reach !== 'lost'} />
+  const doctor = <Later key="doctor" of={more => <more.Doctor node={node} />} />
   return (
     <>
       <p>
@@ -202,9 +209,12 @@ export const NodePage = ({ id }: { readonly id: string }): JSX.Element => {
       <Head node={node} />
       <Verbs node={node} reload={reload} />
       <Facts node={node} />
-      {!node.self && <Way node={node} />}
-      <Later of={more => (node.self ? <more.ThisNode node={node} /> : <more.OtherNode node={node} />)} />
-      <Log node={node} />
+      {!isFine && log}
+      {!isFine && doctor}
+      {!node.self && <Way key="way" node={node} />}
+      <Later key="more" of={more => (node.self ? <more.ThisNode node={node} /> : <more.OtherNode node={node} />)} />
+      {isFine && doctor}
+      {isFine && log}
     </>
   )
 }

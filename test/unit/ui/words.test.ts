@@ -3,6 +3,7 @@ import t from 'tap'
 import type { Board, NodeMark, Summary } from '../../../src/ui/api/types.ts'
 import { markInRollout, markOf } from '../../../src/ui/parts/marks.ts'
 import { gateSentence, rolloutSentence } from '../../../src/ui/parts/rollout-words.ts'
+import { heldSentence, stateWord, unseenWord, whyWord } from '../../../src/ui/parts/node-words.ts'
 import { duration, releaseName, size } from '../../../src/ui/parts/say.ts'
 import { plainPrune, pruneBody, pruneCommand } from '../../../src/ui/more/prune-wish.ts'
 import { commandOf, plainForm, wishOf } from '../../../src/ui/parts/wish.ts'
@@ -83,6 +84,23 @@ await t.test('what went back is never green, and who is not seen is not fine', t
   t.equal(markOf(node({ outcome: 'rolled-back' })), 'back')
   t.equal(markOf(node({ outcome: 'confirmed', reach: 'lost' })), 'lost')
   t.equal(markOf(node({ health: 'safe-mode' })), 'ill')
+  t.end()
+})
+
+await t.test('a node in words: an ill one by its illness, a held one with who, why and until when', t => {
+  t.equal(stateWord(node(), en), 'fine')
+  t.equal(stateWord(node({ health: 'safe-mode' }), en), 'safe mode')
+  t.equal(stateWord(node({ health: 'degraded' }), de), 'angeschlagen')
+  t.equal(stateWord(node({ step: 'transfer', percent: 40 }), en), 'fetching 40 %')
+  const held = { by: 'anna', reason: 'a new disk', leftMs: 2 * 3_600_000 }
+  t.equal(heldSentence(held, en), 'Held by anna: a new disk · 2 hours left')
+  t.equal(heldSentence({ ...held, reason: '', leftMs: null }, en), 'Held by anna · until somebody lets it go on')
+  t.equal(heldSentence(held, de), 'Angehalten von anna: a new disk · noch 2 Stunden')
+  const reason = { code: 'HELD', message: 'held by anna: a new disk' }
+  t.equal(whyWord({ held, reason }, en), 'Held by anna: a new disk')
+  t.equal(whyWord({ held: null, reason: { code: 'DISK_FULL', message: 'full' } }, en), 'full')
+  t.equal(unseenWord(0, en), 'not seen', 'never seen is no span')
+  t.equal(unseenWord(60_000, en), 'not seen for 1 minute')
   t.end()
 })
 
