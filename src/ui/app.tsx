@@ -1,12 +1,15 @@
 /** The frame around every screen: who is logged in, where one is, whether what is shown is the present. */
 import type { ComponentChildren, JSX } from 'preact'
-import { useEffect } from 'preact/hooks'
+import { useEffect, useRef } from 'preact/hooks'
 import { logOut, session } from './api/http.ts'
 import { Later, loadMore } from './later.tsx'
+import { onScreen } from './live/focus.ts'
 import { link } from './live/stream.ts'
+import { useTitle } from './live/title.ts'
 import { isOutdated } from './live/version.ts'
 import { Icon, Logo } from './parts/icon.tsx'
 import { Languages } from './parts/languages.tsx'
+import { releaseName } from './parts/say.ts'
 import { linkTo, route } from './route.ts'
 import type { Screen } from './screen.ts'
 import { Fleet } from './screens/fleet.tsx'
@@ -119,6 +122,15 @@ const Shown = (): JSX.Element => {
   }
 }
 
+/** What the tab is called; one thing's own screen says it itself. */
+function titleOf(): string | null {
+  const { screen, id } = route.value
+  const w = words()
+  if (session.value === null) return w.login.title
+  if (id !== '' && (screen === 'rollouts' || screen === 'nodes')) return null
+  return id !== '' && screen === 'releases' ? releaseName(id) : w.screens[screen]
+}
+
 export const App = (): JSX.Element | null => {
   useEffect(() => {
     document.documentElement.lang = language.value
@@ -128,6 +140,13 @@ export const App = (): JSX.Element | null => {
     const timer = setTimeout(loadMore, restMs)
     return () => clearTimeout(timer)
   }, [session.value])
+  useTitle(titleOf())
+  const { screen, id } = route.value
+  const isFirst = useRef(true)
+  useEffect(() => {
+    if (!isFirst.current) onScreen()
+    isFirst.current = false
+  }, [screen, id])
   if (session.value === undefined) return null
   if (session.value === null) return <LogIn />
   return (

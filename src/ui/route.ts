@@ -14,10 +14,19 @@ addEventListener('hashchange', () => {
   hash.value = location.hash
 })
 
+/** An address that somebody has cut or mistyped is asked for as it stands, and not found. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
 export const route = computed<Route>(() => {
   const [path = '', query = ''] = hash.value.replace(/^#\/?/, '').split('?')
   const [screen = '', id = ''] = path.split('/')
-  return { screen: screens.find(each => each === screen) ?? 'fleet', id: decodeURIComponent(id), query: new URLSearchParams(query) }
+  return { screen: screens.find(each => each === screen) ?? 'fleet', id: decoded(id), query: new URLSearchParams(query) }
 })
 
 export const linkTo = (screen: Screen, id = ''): string =>

@@ -5,7 +5,7 @@ import type { NodeView } from '../api/types.ts'
 import { useQuery } from '../live/query.ts'
 import { Action, Forbidden } from '../parts/action.tsx'
 import { Commands, Loading, Problem } from '../parts/basics.tsx'
-import { moment, releaseName, shortId, size } from '../parts/say.ts'
+import { colons, moment, releaseName, shortId, size } from '../parts/say.ts'
 import type { PeerTest } from '../parts/steps.tsx'
 import { TableHead } from '../parts/table-head.tsx'
 import { words } from '../words/index.ts'
@@ -106,7 +106,7 @@ const Marks = ({ about }: { readonly about: AboutView }): JSX.Element => {
       <dd>{moment(about.at, words().locale, Date.now())}</dd>
       <dt>{w.fingerprint}</dt>
       <dd>
-        <code>{about.fingerprint}</code>
+        <code>{colons(about.fingerprint)}</code>
       </dd>
     </dl>
   )

@@ -9,6 +9,7 @@ import type { Role } from '../api/types.ts'
 import { words } from '../words/index.ts'
 import { Commands, Problem } from './basics.tsx'
 import { Answers, Dialog } from './dialog.tsx'
+import { press } from './press.ts'
 
 const ranks: Readonly<Record<Role, number>> = { viewer: 0, operator: 1, admin: 2 }
 
@@ -50,6 +51,7 @@ export const Action = ({ label, name, run, role = 'operator', kind = '', ask, do
   const state = useSignal<'rest' | 'asking' | 'busy' | 'done'>('rest')
   const refusal = useSignal<Refusal | null>(null)
   const act = async (): Promise<void> => {
+    if (state.value === 'busy') return
     state.value = 'busy'
     refusal.value = null
     try {
@@ -69,8 +71,8 @@ export const Action = ({ label, name, run, role = 'operator', kind = '', ask, do
         type="button"
         class={kind}
         aria-label={name}
-        disabled={!may(role) || state.value === 'busy'}
-        onClick={() => (ask === undefined ? void act() : (state.value = 'asking'))}
+        disabled={!may(role)}
+        {...press(state.value === 'busy', () => (ask === undefined ? void act() : (state.value = 'asking')))}
       >
         {label}
       </button>

@@ -2,6 +2,7 @@
 import type { ComponentChildren, JSX } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import { words } from '../words/index.ts'
+import { press } from './press.ts'
 
 export interface DialogProps {
   readonly title: string
@@ -14,8 +15,11 @@ export const Dialog = ({ title, children, onClose }: DialogProps): JSX.Element =
   useEffect(() => {
     const before = document.activeElement
     ref.current?.showModal()
+    // Without a field the first that takes the focus would be the command line's heading.
+    if (ref.current?.querySelector('input, select, textarea') === null) ref.current.querySelector<HTMLElement>('.answers button')?.focus()
     return () => {
-      if (before instanceof HTMLElement) before.focus()
+      // While it is open nothing behind it takes the focus. If what had it before has gone too, the page finds the next (live/focus.ts).
+      queueMicrotask(() => before instanceof HTMLElement && before.focus())
     }
   }, [])
   return (
@@ -32,7 +36,7 @@ export const Answers = ({ label, isDanger = false, isBusy, onYes, onNo }: Answer
     <button type="button" onClick={onNo}>
       {words().cancel}
     </button>
-    <button type="button" class={isDanger ? 'danger' : 'main'} disabled={isBusy} onClick={onYes}>
+    <button type="button" class={isDanger ? 'danger' : 'main'} {...press(isBusy, onYes)}>
       {label}
     </button>
   </p>

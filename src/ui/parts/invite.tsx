@@ -1,12 +1,14 @@
 /** A token for a new node: made here, carried there, and green as soon as the node has arrived. */
 import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
-import { post, type Refusal } from '../api/http.ts'
+import { post } from '../api/http.ts'
 import type { Summary } from '../api/types.ts'
 import { useQuery } from '../live/query.ts'
+import { useAsking } from '../more/ask.ts'
 import { words } from '../words/index.ts'
-import { asRefusal, Forbidden, may } from './action.tsx'
+import { Forbidden, may } from './action.tsx'
 import { Command, Commands, Problem } from './basics.tsx'
+import { press } from './press.ts'
 import { moment } from './say.ts'
 
 interface Made {
@@ -50,16 +52,12 @@ const Token = ({ made }: { readonly made: Made }): JSX.Element => {
 export const Invite = ({ summary }: { readonly summary: Summary }): JSX.Element => {
   const wish = useSignal({ expires: '30m', uses: '1', canInvite: false, console: false })
   const made = useSignal<Made | null>(null)
-  const refusal = useSignal<Refusal | null>(null)
+  const { isBusy, refusal, run } = useAsking()
   const p = words().people
   const { expires, uses, canInvite, console } = wish.value
-  const make = (): void => {
-    refusal.value = null
+  const make = async (): Promise<void> => {
     const expiresMs = spans.find(([, text]) => text === expires)?.[0]
-    post<Made>('invites', { uses: Number(uses), expiresMs, canInvite, console }).then(
-      answer => (made.value = answer),
-      (error: unknown) => (refusal.value = asRefusal(error)),
-    )
+    made.value = await post<Made>('invites', { uses: Number(uses), expiresMs, canInvite, console })
   }
   const command = `shoal invite${expires === '30m' ? '' : ` --expires ${expires}`}${uses === '1' ? '' : ` --uses ${uses}`}${canInvite ? ' --can-invite' : ''}${console ? ' --console' : ''}`
   return (
@@ -107,7 +105,7 @@ export const Invite = ({ summary }: { readonly summary: Summary }): JSX.Element 
             {p.canInvite}
           </label>
           <div class="verbs">
-            <button type="button" class="main" disabled={!may('operator')} onClick={make}>
+            <button type="button" class="main" disabled={!may('operator')} {...press(isBusy.value, () => run(make))}>
               {p.make}
             </button>
             <Forbidden role="operator" />

@@ -38,6 +38,9 @@ export const releaseName = (release: string): string => {
   return at < 1 ? release : `${release.slice(0, at)} ${release.slice(at + 1)}`
 }
 
+/** A fingerprint as browsers show it: `AA:BB:…`. */
+export const colons = (hex: string): string => (hex.match(/../g) ?? []).join(':').toUpperCase()
+
 export const shortId = (id: string): string => id.slice(0, 8)
 
 /** `name@version`, as orders and commands name a release. */

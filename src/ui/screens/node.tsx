@@ -6,7 +6,8 @@ import { get, post, type Refusal } from '../api/http.ts'
 import type { NodeView } from '../api/types.ts'
 import { Later } from '../later.tsx'
 import { useQuery } from '../live/query.ts'
-import { Action, asRefusal, Forbidden, may } from '../parts/action.tsx'
+import { useTitle } from '../live/title.ts'
+import { Action, asRefusal, Forbidden } from '../parts/action.tsx'
 import { Commands, Loading, Problem } from '../parts/basics.tsx'
 import { Icon } from '../parts/icon.tsx'
 import { markOf, toneOf } from '../parts/marks.ts'
@@ -166,6 +167,7 @@ const Verbs = ({ node, reload }: { readonly node: NodeView; readonly reload: () 
   const isHeld = node.held !== null
   const id = shortId(node.id)
   const isAsked = useSignal(false)
+  const ask = (): Promise<void> => Promise.resolve(void (isAsked.value = true))
   const unhold = async (): Promise<void> => {
     await post(`nodes/${node.id}/unhold`, {})
     reload()
@@ -176,12 +178,7 @@ const Verbs = ({ node, reload }: { readonly node: NodeView; readonly reload: () 
   }
   return (
     <div class="verbs">
-      {isHeld && <Action key="unhold" label={n.unhold} run={unhold} />}
-      {!isHeld && (
-        <button key="hold" type="button" disabled={!may('operator')} onClick={() => (isAsked.value = true)}>
-          {n.hold}
-        </button>
-      )}
+      <Action label={isHeld ? n.unhold : n.hold} run={isHeld ? unhold : ask} />
       {isAsked.value && <Later of={more => <more.HoldOne node={node} onClose={close} />} />}
       <Remove node={node} />
       <Forbidden role="operator" />
@@ -195,6 +192,7 @@ const Verbs = ({ node, reload }: { readonly node: NodeView; readonly reload: () 
 export const NodePage = ({ id }: { readonly id: string }): JSX.Element => {
   const { value, refusal, reload } = useQuery<NodeView>(`nodes/${encodeURIComponent(id)}`, ['nodes'])
   const node = value.value
+  useTitle(node?.name ?? null)
   if (refusal.value !== null) return <Problem code={refusal.value.code} message={refusal.value.message} />
   if (node === null) return <Loading />
   const isFine = !['bad', 'warn'].includes(toneOf[markOf(node)])

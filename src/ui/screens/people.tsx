@@ -2,13 +2,16 @@
 import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
 import { encode } from 'uqr'
-import { post, type Refusal, session } from '../api/http.ts'
-import type { Role, Summary } from '../api/types.ts'
+import { post, session } from '../api/http.ts'
+import type { NodeView, Role, Summary } from '../api/types.ts'
 import { useQuery } from '../live/query.ts'
-import { Action, asRefusal, Forbidden, may } from '../parts/action.tsx'
+import { Action, Forbidden, may } from '../parts/action.tsx'
 import { Command, Commands, Loading, Problem } from '../parts/basics.tsx'
 import { Invite } from '../parts/invite.tsx'
+import { press } from '../parts/press.ts'
+import { colons } from '../parts/say.ts'
 import { TableHead } from '../parts/table-head.tsx'
+import { useAsking } from '../more/ask.ts'
 import { KeyVerbs, Kit } from '../more/keys.tsx'
 import { Tokens } from '../more/tokens.tsx'
 import { words } from '../words/index.ts'
@@ -61,18 +64,15 @@ const Add = ({ reload }: { readonly reload: () => void }): JSX.Element => {
   const name = useSignal('')
   const role = useSignal<Role>('viewer')
   const made = useSignal<{ readonly name: string; readonly passphrase: string } | null>(null)
-  const refusal = useSignal<Refusal | null>(null)
+  const { isBusy, refusal, run } = useAsking()
   const w = words()
-  const add = (): void => {
-    refusal.value = null
-    post<{ readonly name: string; readonly passphrase: string }>('operators', { name: name.value.trim(), role: role.value }).then(
-      added => {
-        made.value = added
-        name.value = ''
-        reload()
-      },
-      (error: unknown) => (refusal.value = asRefusal(error)),
-    )
+  const add = async (): Promise<void> => {
+    made.value = await post<{ readonly name: string; readonly passphrase: string }>('operators', {
+      name: name.value.trim(),
+      role: role.value,
+    })
+    name.value = ''
+    reload()
   }
   return (
     <details class="card">
@@ -96,7 +96,7 @@ const Add = ({ reload }: { readonly reload: () => void }): JSX.Element => {
           </select>
         </label>
       </div>
-      <button type="button" class="main" disabled={!may('admin') || name.value.trim() === ''} onClick={add}>
+      <button type="button" class="main" disabled={!may('admin')} {...press(isBusy.value || name.value.trim() === '', () => run(add))}>
         {w.people.add}
       </button>
       {refusal.value !== null && <Problem code={refusal.value.code} message={refusal.value.message} />}
@@ -146,7 +146,8 @@ const Qr = ({ text }: { readonly text: string }): JSX.Element => {
 }
 
 const Phone = (): JSX.Element => {
-  const { value } = useQuery<{ readonly caPin: string }>('fleet', ['people'])
+  // What the browser gets from this very node; the CA's own pin, which a token carries, no browser ever shows.
+  const { value } = useQuery<NodeView>('nodes/self', ['people'])
   const { people } = words()
   const address = `${location.origin}/_shoal/`
   return (
@@ -159,7 +160,7 @@ const Phone = (): JSX.Element => {
           <code>{address}</code>
         </p>
         <p class="sub">
-          {people.pin} <code>{value.value?.caPin ?? '…'}</code>
+          {people.pin} <code>{colons(value.value?.fingerprint ?? '') || '…'}</code>
         </p>
       </div>
     </section>

@@ -3,6 +3,7 @@ import type { JSX } from 'preact'
 import { post } from '../api/http.ts'
 import type { Board } from '../api/types.ts'
 import { useQuery } from '../live/query.ts'
+import { useTitle } from '../live/title.ts'
 import { Action, Forbidden } from '../parts/action.tsx'
 import { Badge, Commands, Loading, Problem } from '../parts/basics.tsx'
 import { Failures } from '../parts/failures.tsx'
@@ -56,7 +57,7 @@ const Verbs = ({ board, reload }: { readonly board: Board; readonly reload: () =
   const line = (verb: string): string => `shoal rollout ${verb} ${id}`
   return (
     <div class="verbs">
-      {!isOver(board) && <Action key={flip} label={w.verbs[flip]} run={control(flip)} />}
+      {!isOver(board) && <Action label={w.verbs[flip]} run={control(flip)} />}
       {!isOver(board) && (
         <Action
           label={w.verbs.abort}
@@ -88,6 +89,7 @@ const Carried = ({ board }: { readonly board: Board }): JSX.Element | null => {
 export const Rollout = ({ id }: { readonly id: string }): JSX.Element => {
   const { value, refusal, reload } = useQuery<Board>(`rollouts/${encodeURIComponent(id)}/board`, ['rollouts'])
   const board = value.value
+  useTitle(board === null ? null : `${releaseName(board.release)} ${words().states[board.state]}`)
   if (refusal.value !== null) return <Problem code={refusal.value.code} message={refusal.value.message} />
   if (board === null) return <Loading />
   return (

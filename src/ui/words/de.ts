@@ -254,8 +254,8 @@ export const de: Words = {
     you: 'Sie',
     phone: 'Auf dem Telefon',
     phoneText:
-      'Dieselbe Seite, über ihre Adresse. Der Browser warnt einmal, weil das Zertifikat von der Flotte selbst ist: den Fingerabdruck vergleichen.',
-    pin: 'Fingerabdruck der CA der Flotte',
+      'Dieselbe Seite, über ihre Adresse. Wo der Browser vor dem Zertifikat warnt: es sich zeigen lassen, und nur bei diesem Fingerabdruck weitergehen.',
+    pin: 'Zertifikat dieses Knotens (SHA-256)',
   },
   log: {
     none: 'Noch wurde nichts getan.',

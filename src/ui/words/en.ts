@@ -259,8 +259,9 @@ export const en = {
     columns: { name: 'Name', role: 'Role', key: 'Key', next: 'Next' },
     you: 'you',
     phone: 'On your phone',
-    phoneText: 'The same page, by its address. The browser warns once, since the certificate is the fleet’s own: compare its fingerprint.',
-    pin: 'Fingerprint of the fleet’s CA',
+    phoneText:
+      'The same page, by its address. Where the browser warns of the certificate: let it show it, and go on only if the fingerprint is this one.',
+    pin: 'Certificate of this node (SHA-256)',
   },
   log: {
     none: 'Nothing was done yet.',
