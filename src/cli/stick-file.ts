@@ -18,7 +18,7 @@ import {
   ShoalError,
   systemCodeOf,
 } from '../model/index.ts'
-import { removeTree, renameDurable } from '../slots/index.ts'
+import { isDiskFull, removeTree, renameDurable } from '../slots/index.ts'
 
 const magic = 'shoal-export 1\n'
 const maxHeaderBytes = 8 << 20
@@ -54,7 +54,7 @@ export async function writeStick(path: string, fleet: FleetId, at: string, parts
   } catch (cause) {
     await removeTree(beside).catch(() => undefined)
     const code = systemCodeOf(cause) ?? messageOf(cause)
-    throw new ShoalError(code === 'ENOSPC' ? 'DISK_FULL' : 'NOT_WRITABLE', `${path}: cannot be written (${code})`, { cause })
+    throw new ShoalError(isDiskFull(cause) ? 'DISK_FULL' : 'NOT_WRITABLE', `${path}: cannot be written (${code})`, { cause })
   }
   return (await stat(path)).size
 }

@@ -32,7 +32,7 @@ export interface PackageNeeds {
 export interface KeepRule {
   /** Releases of one name that stay though nothing runs or orders them. */
   readonly releases: number
-  /** Nobody's orders but theirs count: also the last copy of what was never ordered may go. */
+  /** The last copy of what nobody ordered may go too. */
   readonly isAll: boolean
 }
 

@@ -45,7 +45,8 @@ export class FleetView {
   /** A root version that was accepted. */
   rootAt(version: number): TrustedRoot | undefined {
     const text = this.#roots.get(version)
-    if (text === undefined || version === this.#root.version) return text === undefined ? undefined : this.#root
+    if (text === undefined) return undefined
+    if (version === this.#root.version) return this.#root
     return readTrustedRoot(text, this.#root.fleet)
   }
 

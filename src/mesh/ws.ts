@@ -31,7 +31,6 @@ export interface MeshDriverOptions {
    */
   readonly onNews: (news: MeshNews) => void
   readonly log: (event: string, fields: Record<string, unknown>) => void
-  readonly servernameOf?: (id: NodeId) => string
   readonly clock?: MeshClock
 }
 
@@ -218,8 +217,8 @@ class WsMesh implements Mesh {
   }
 
   #dial(peer: NodeId, address: string): void {
-    const { tls, fleet, servernameOf, log } = this.#o
-    const servername = servernameOf === undefined ? serverNameOf(peer, fleet) : servernameOf(peer)
+    const { tls, fleet, log } = this.#o
+    const servername = serverNameOf(peer, fleet)
     const giveUp = dial(address, tls, servername, {
       opened: ws => {
         this.#dialling.delete(peer)

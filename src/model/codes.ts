@@ -38,7 +38,7 @@ export const codes = {
   KEY_FILE_MODE: entry(1, 500, 'chmod 600 the file that the message names.'),
   NODE_VERSION: entry(1, 500, 'Install Node.js 24 or newer, or use a platform whose package brings it along.'),
   PORT_IN_USE: entry(1, 409, 'Stop what listens there, or choose another --listen.'),
-  ALREADY_RUNNING: entry(1, 409, 'The node of this home is running already.'),
+  ALREADY_RUNNING: entry(1, 409, 'The node of this home runs already: use it, or end it first with `shoal stop`.'),
   NO_NODE: entry(3, 503, 'Start the node (`shoal start`), or name another with --server.'),
   SERVICE_OUTDATED: entry(1, 409, 'Run `shoal service install` again; the service takes it at its next start.'),
   CERTIFICATE_EXPIRED: entry(1, 500, 'Put a new certificate in certs/web.pem and its key in certs/web.key, then `shoal restart`.'),
@@ -91,8 +91,8 @@ export const codes = {
     'Name one with --operator at a node that keeps operators’ keys. Anywhere else give a copy of the key file with --key FILE: `shoal operators export NAME --out FILE` makes one there.',
   ),
   BAD_SIGNATURE: entry(1, 422, 'The document was changed, or signed by a key that the root does not name.'),
-  OTHER_FLEET: entry(1, 422, 'It belongs to another fleet.'),
-  BAD_ROOT: entry(1, 422, 'The root chain is broken: fetch it again from another peer.'),
+  OTHER_FLEET: entry(1, 422, 'Use one that was made for this fleet, or name that fleet’s node with --server.'),
+  BAD_ROOT: entry(1, 422, 'The root chain is not accepted: fetch it again from another peer.'),
   TOKEN_MALFORMED: entry(1, 400, 'The token is cut or mistyped; copy it again whole.'),
   TOKEN_EXPIRED: entry(1, 403, 'Make a new one with `shoal invite`.'),
   TOKEN_USED: entry(1, 403, 'Make a new one with `shoal invite`.'),
@@ -111,11 +111,11 @@ export const codes = {
   LAST_ADMIN: entry(1, 409, 'Make another admin first.'),
 
   // Packages and releases.
-  NOT_A_ZIP: entry(1, 422, 'The file is no zip.'),
+  NOT_A_ZIP: entry(1, 422, 'Name a zip that `shoal pack` made; if it is one, it was cut: pack or copy it again.'),
   PACKAGE_REJECTED: entry(1, 422, 'The package breaks the rule that the message names; pack it again with `shoal pack`.'),
   NOT_AN_APP: entry(1, 422, 'package.json needs name, version and "shoal": { "app": "<entry>" }.'),
   BAD_VERSION: entry(1, 422, 'Versions are semver: 1.2.3.'),
-  APP_IMPORT_FAILED: entry(1, 422, 'The release throws while its entry is imported; the message is the app’s own.'),
+  APP_IMPORT_FAILED: entry(1, 422, 'Mend what the message, which is the app’s own, names; then deploy a new version.'),
   RELEASE_EXISTS: entry(
     1,
     409,
@@ -128,7 +128,7 @@ export const codes = {
   DOWNGRADE: entry(1, 409, 'The version is lower than what runs. Use --allow-downgrade, or `shoal rollback`.'),
 
   // Rollouts.
-  NOTHING_TO_DO: entry(1, 409, 'The selector matches no node.'),
+  NOTHING_TO_DO: entry(1, 409, 'Name nodes or tags that exist: `shoal nodes` lists them.'),
   NO_EARLIER_RELEASE: entry(1, 409, 'There is no confirmed release before this one; name one with --to.'),
   ORDER_CLOSED: entry(1, 409, 'The rollout has ended; make a new one.'),
   ROLLOUT_NOT_DONE: entry(5, 409, 'The rollout ended otherwise than ordered: `shoal rollout show` says where and why.'),

@@ -113,7 +113,7 @@ export interface Selector {
   readonly tags: readonly string[]
 }
 
-/** A time window in which nodes may start: `Sat 02:00-04:00 Europe/Berlin`. */
+/** What an operator orders: a release, for whom, by which plan. */
 export interface Order {
   readonly fleet: FleetId
   /** Ranks orders: the highest known + 1; ties go to the greater id. */
@@ -129,6 +129,7 @@ export interface Order {
   readonly soakMs: number
   readonly witnesses: number
   readonly deadlineMs: number
+  /** When nodes may start: `Sat 02:00-04:00 Europe/Berlin`. */
   readonly window: string | null
   readonly allowDowngrade: boolean
   readonly data: 'keep' | 'restore' | null

@@ -1,11 +1,9 @@
 /** The files of a home that a worker needs: identity, certificates, configuration. Read once at start; config.json is written whole. */
 import { existsSync, readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
-import { networkInterfaces } from 'node:os'
 import {
   type Config,
   type FleetId,
-  formatAddress,
   formatConfig,
   messageOf,
   type NodeBody,
@@ -15,7 +13,7 @@ import {
   parseJson,
   ShoalError,
 } from '../model/index.ts'
-import { type HomePaths, homePaths, keepCopy, thisPlatform, writeDurable } from '../slots/index.ts'
+import { advertised, type HomePaths, homePaths, keepCopy, thisPlatform, writeDurable } from '../slots/index.ts'
 import { type KeyAndCertificate, type NodeKey, nodeOfCertificate, readNodeKey, sha256 } from '../trust/index.ts'
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { keptWebCertificate } from './web-certificate.ts'
@@ -154,18 +152,6 @@ export class Settings {
     await writeDurable(path, formatConfig(next))
     keepCopy(this.#paths, formatConfig(next))
   }
-}
-
-/** Addresses by which others may dial this node: what config.json advertises, else where it listens, else the machine's own. */
-export function advertised(config: Config): readonly string[] {
-  if (config.advertise.length > 0) return config.advertise
-  const { host, port } = parseAddress(config.listen)
-  if (host !== '0.0.0.0' && host !== '::') return [config.listen]
-  const own = Object.values(networkInterfaces())
-    .flatMap(list => list ?? [])
-    .filter(i => !i.internal && i.family === 'IPv4')
-    .map(i => formatAddress({ host: i.address, port }))
-  return own.length > 0 ? own : [formatAddress({ host: '127.0.0.1', port })]
 }
 
 /** Letters, digits and hyphens, in parts: what a certificate can name. */

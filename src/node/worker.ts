@@ -19,11 +19,11 @@ import {
   type ToWorker,
 } from '../model/index.ts'
 import { type ProbationChecks, type Replica, stand } from '../rollout/index.ts'
-import { readSlotManifest, slotDir, sweepUnfinished, writeDurable } from '../slots/index.ts'
+import { advertised, dialable, readSlotManifest, slotDir, sweepUnfinished, writeDurable } from '../slots/index.ts'
 import { serverNameOf } from '../trust/index.ts'
 import { createWeb, Listener, privatePath, type Web } from '../web/index.ts'
 import { type LoadedApp, loadApp } from './app-runner.ts'
-import { advertised, type Home, protectedDigest, readConfig, readHome, Settings, webHosts } from './home.ts'
+import { type Home, protectedDigest, readConfig, readHome, Settings, webHosts } from './home.ts'
 import type { Log } from './log.ts'
 import { prereadReplica } from './preread.ts'
 import { NodeRuntime } from './runtime.ts'
@@ -244,7 +244,7 @@ export class Worker {
 
   async #stand(trial: SwitchTarget, runtime: NodeRuntime, settings: Settings, port: number, home: Home): Promise<void> {
     const { signal } = this.#probation
-    const listen = { host: dialableHost(settings), port }
+    const listen = { host: dialable(parseAddress(settings.config.listen)).host, port }
     const before = runtime.before()
     const checks: ProbationChecks = {
       health: limit => runtime.app?.health(limit) ?? Promise.resolve(),
@@ -315,12 +315,6 @@ export class Worker {
 function runningOf(home: string, digest: Digest): Running {
   const { name, version } = readSlotManifest(slotDir(home, digest))
   return { name, version, digest }
-}
-
-/** Where this machine reaches its own port. */
-function dialableHost({ config }: Settings): string {
-  const { host } = parseAddress(config.listen)
-  return host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
 }
 
 /** One TLS handshake with this node's own port, by the name that pins it. */

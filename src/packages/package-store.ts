@@ -6,7 +6,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { mkdir, open, readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Blockmap, type Digest, maxHeldPackages, parseDigest, ShoalError, systemCodeOf } from '../model/index.ts'
-import { freeBytes, removeTree, renameDurable, writeDurable } from '../slots/index.ts'
+import { freeBytes, isDiskFull, removeTree, renameDurable, writeDurable } from '../slots/index.ts'
 import { formatBlockmap } from './blockmap.ts'
 import { packageLimits, spaceCheckBytes } from './limits.ts'
 import { PartFile } from './part-file.ts'
@@ -244,8 +244,7 @@ async function writeOrFull(file: { writeFile(bytes: Uint8Array): Promise<void> }
   try {
     await file.writeFile(chunk)
   } catch (cause) {
-    const code = systemCodeOf(cause)
-    if (code !== 'ENOSPC' && code !== 'EDQUOT') throw cause
-    throw new ShoalError('DISK_FULL', `the upload does not fit: no space is left on the disk (${code})`, { cause })
+    if (!isDiskFull(cause)) throw cause
+    throw new ShoalError('DISK_FULL', `the upload does not fit: no space is left on the disk (${systemCodeOf(cause)})`, { cause })
   }
 }

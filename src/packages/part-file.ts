@@ -5,7 +5,8 @@
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
-import { type Blockmap, type Digest, parseDigest, ShoalError, systemCodeOf } from '../model/index.ts'
+import { type Blockmap, type Digest, parseDigest, ShoalError } from '../model/index.ts'
+import { isDiskFull } from '../slots/index.ts'
 import { sha256Hex } from './blockmap.ts'
 
 const chunkBytes = 1 << 20
@@ -95,8 +96,7 @@ export class PartFile {
         done += bytesWritten
       }
     } catch (cause) {
-      const code = systemCodeOf(cause)
-      if (code !== 'ENOSPC' && code !== 'EDQUOT') throw cause
+      if (!isDiskFull(cause)) throw cause
       throw new ShoalError('DISK_FULL', `${this.path}: no space left for ${bytes.length} bytes at ${offset}`, { cause })
     }
   }

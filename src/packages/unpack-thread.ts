@@ -19,8 +19,8 @@ import { open } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import AdmZip from 'adm-zip'
-import { codeOf, type Digest, messageOf, ShoalError, systemCodeOf } from '../model/index.ts'
-import { freeBytes, isWindows } from '../slots/index.ts'
+import { codeOf, type Digest, messageOf, ShoalError } from '../model/index.ts'
+import { freeBytes, isDiskFull, isWindows } from '../slots/index.ts'
 import { blockmapOf, formatBlockmap, sha256Hex } from './blockmap.ts'
 import { judgeContent, judgeContents } from './contents.ts'
 import { type JudgedEntry, type JudgedPackage, judgePackage } from './judge.ts'
@@ -37,8 +37,7 @@ async function run(job: Job): Promise<Answer> {
     judgeContents(bytes.data, judged)
     return job.t === 'inspect' ? inspect(bytes, judged) : await unpack(job, bytes.data, judged)
   } catch (error) {
-    const isFull = ['ENOSPC', 'EDQUOT'].includes(systemCodeOf(error) ?? '')
-    return { t: 'failed', code: isFull ? 'DISK_FULL' : codeOf(error), message: messageOf(error) }
+    return { t: 'failed', code: isDiskFull(error) ? 'DISK_FULL' : codeOf(error), message: messageOf(error) }
   }
 }
 

@@ -10,7 +10,7 @@ import { type Digest, Fields, type Manifest, parseAppName, parseJson, parseVersi
 import { realDisk, removeTree, renameDurable, writeDurable } from './durable.ts'
 import { digestOfFiles, fileListName, forEachAtOnce, formatFileList, listFiles, verifySlot, walk } from './files.ts'
 import { homePaths } from './paths.ts'
-import { isWindows } from './platform.ts'
+import { isDiskFull, isWindows } from './platform.ts'
 import { entryOf, nodePackageName, slotDir, thisPlatform } from './slot.ts'
 
 /** One file of the program: where it is, where it goes, and whether it may be one file with two names. */
@@ -41,7 +41,7 @@ export async function installBuiltIn(home: string, programDir: string): Promise<
     await writeDurable(paths.builtIn, `${digest}\n`)
     return digest
   } catch (error) {
-    if (systemCodeOf(error) === 'ENOSPC') throw new ShoalError('DISK_FULL', `${staged}: no space for the built-in slot`, { cause: error })
+    if (isDiskFull(error)) throw new ShoalError('DISK_FULL', `${staged}: no space for the built-in slot`, { cause: error })
     throw error
   } finally {
     await removeTree(staged)

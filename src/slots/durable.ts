@@ -9,7 +9,7 @@ import { dirname } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { ShoalError, systemCodeOf } from '../model/index.ts'
 import { renameRetryMs } from './limits.ts'
-import { hasFolderSync, isHeldOpen } from './platform.ts'
+import { hasFolderSync, isDiskFull, isHeldOpen } from './platform.ts'
 
 /** What a durable write asks of the disk; tests give one that fails. */
 export interface Disk {
@@ -69,9 +69,8 @@ export const realDiskSync: DiskSync = {
 const besideOf = (path: string): string => `${path}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`
 
 function explained(error: unknown, path: string): unknown {
-  const code = systemCodeOf(error)
-  if (code !== 'ENOSPC' && code !== 'EDQUOT') return error
-  return new ShoalError('DISK_FULL', `${path}: cannot be written, no space is left on the disk (${code})`, { cause: error })
+  if (!isDiskFull(error)) return error
+  return new ShoalError('DISK_FULL', `${path}: cannot be written, no space is left on the disk (${systemCodeOf(error)})`, { cause: error })
 }
 
 /** Renames a file or folder and fsyncs the folder that it is in then. Tries for 2 s while the old one is held open. */

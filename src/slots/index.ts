@@ -1,4 +1,5 @@
 /** The slots room: a home's paths, its slots, current.json, and writes that survive a power cut. */
+export { advertised, dialable } from './addresses.ts'
 export { installBuiltIn } from './builtin.ts'
 export { keepCopy, readConfigFile } from './config-file.ts'
 export {
@@ -24,6 +25,7 @@ export {
   hasModes,
   identityOf,
   isAlive,
+  isDiskFull,
   isSameProcess,
   isWindows,
   type ProcessIdentity,

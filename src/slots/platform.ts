@@ -21,6 +21,9 @@ export const syncFlags = isWindows ? 'r+' : 'r'
 /** Somebody has the file open, for a moment or for long: worth another try. */
 export const isHeldOpen = (error: unknown): boolean => ['EPERM', 'EBUSY', 'EACCES'].includes(systemCodeOf(error) ?? '')
 
+/** The disk, or this user's part of it, has no room. */
+export const isDiskFull = (error: unknown): boolean => ['ENOSPC', 'EDQUOT'].includes(systemCodeOf(error) ?? '')
+
 /** A process, and when it began in the system's own words, because pids are used again; empty where that cannot be known. */
 export interface ProcessIdentity {
   readonly pid: number

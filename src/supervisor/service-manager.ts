@@ -23,7 +23,6 @@ const ours = ['SHOAL_SERVICE', 'SHOAL_LISTEN_FD', 'NOTIFY_SOCKET', 'WATCHDOG_USE
 export function serviceManager(env: Environment, say: (line: string) => void): ServiceManager {
   const { SHOAL_SERVICE: name, SHOAL_LISTEN_FD: fd, NOTIFY_SOCKET: socket, WATCHDOG_USEC: usec } = env
   const path = env['PATH'] ?? ''
-  // No `delete`: it is slow on process.env's like, and Reflect does the same.
   for (const key of ours) Reflect.deleteProperty(env, key)
   const tell = socket === undefined || socket === '' ? () => undefined : notifier({ NOTIFY_SOCKET: socket, PATH: path }, say)
   beat(Number(usec), tell)

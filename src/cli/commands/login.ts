@@ -4,7 +4,18 @@
  */
 import { X509Certificate } from 'node:crypto'
 import { connect, type PeerCertificate } from 'node:tls'
-import { type Address, Fields, formatAddress, messageOf, parseOperatorName, ShoalError, systemCodeOf } from '../../model/index.ts'
+import {
+  type Address,
+  Fields,
+  formatAddress,
+  messageOf,
+  parseFleetId,
+  parseNodeId,
+  parseOperatorName,
+  ShoalError,
+  systemCodeOf,
+} from '../../model/index.ts'
+import { answerChallenge } from '../../trust/index.ts'
 import { answerOf } from '../client.ts'
 import type { Context } from '../context.ts'
 import { type Endpoint, exchange, type Reply } from '../exchange.ts'
@@ -74,8 +85,11 @@ async function proofOf(context: Context, args: Args, endpoint: Endpoint): Promis
     const f = new Fields(answerOf(await ask(context, endpoint, 'GET', 'session/challenge')), 'challenge')
     const challenge = f.string('challenge', 200)
     const key = await locked.open()
-    const said = JSON.stringify(['shoal-login-v1', f.string('fleet', 64), f.string('node', 64), challenge])
-    return { keyid: key.keyid, challenge, signature: key.sign(Buffer.from(said)) }
+    return {
+      keyid: key.keyid,
+      challenge,
+      signature: answerChallenge(key, f.get('fleet', parseFleetId), f.get('node', parseNodeId), challenge),
+    }
   }
   const name = args.text('operator') ?? context.io.env['SHOAL_OPERATOR']
   if (name === undefined)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { asOneOf, type Code, parseOperatorName, ShoalError } from '../../model/index.ts'
 import { standingDocuments } from '../../rollout/index.ts'
 import { removeTree, renameDurable, writeDurable } from '../../slots/index.ts'
-import { NodeStore } from '../../store/index.ts'
+import { FactReader } from '../../store/index.ts'
 import {
   newOperatorKey,
   newPassphrase,
@@ -25,22 +25,26 @@ import { confirm } from '../prompt.ts'
 import { findKey, type LockedKey, signingOptions, yesOption } from '../signing.ts'
 import { type Args, asUsage, type CommandSpec, type Outcome } from '../spec.ts'
 
+/** ms that reading waits for a writer. */
+const patienceMs = 5000
+
+/** What this home's node.db has, beside the node that has it open. @throws ShoalError DB_LOCKED, DB_DAMAGED */
+function fromDb<T>(context: Context, read: (db: FactReader) => T): T {
+  const db = FactReader.open(context.paths.db, patienceMs)
+  try {
+    return read(db)
+  } finally {
+    db.close()
+  }
+}
+
 /** The root that the node trusts, verified here along its whole chain from the fleet's id. @throws ShoalError BAD_ROOT, CONFLICT */
 async function trustedRoot(context: Context): Promise<TrustedRoot> {
   const { root: newest } = parseFleet(await context.api().get('fleet'))
-  const store = new NodeStore(context.paths.db)
-  try {
-    const texts = store
-      .facts()
-      .filter(fact => fact.kind === 'root')
-      .sort((a, b) => a.version - b.version)
-      .map(fact => fact.body)
-    const root = trustChain(texts, fleetAtHome(context.paths))
-    if (root.text !== newest) throw new ShoalError('CONFLICT', `node.db has root ${root.version}, the node has a newer one`)
-    return root
-  } finally {
-    store.close()
-  }
+  const texts = fromDb(context, db => db.factsOf('root').map(fact => fact.body))
+  const root = trustChain(texts, fleetAtHome(context.paths))
+  if (root.text !== newest) throw new ShoalError('CONFLICT', `node.db has root ${root.version}, the node has a newer one`)
+  return root
 }
 
 /** Who changes the root, and the root. @throws ShoalError NOT_ALLOWED if the key is no admin's: before anything is asked or written */
@@ -82,14 +86,7 @@ async function withKeyFile(context: Context, file: string, passphrase: string | 
 }
 
 /** Operators' keys are kept on console nodes alone. */
-function isConsoleNode(context: Context): boolean {
-  const store = new NodeStore(context.paths.db)
-  try {
-    return store.remembered('console') === 'true'
-  } finally {
-    store.close()
-  }
-}
+const isConsoleNode = (context: Context): boolean => fromDb(context, db => db.remembered('console') === 'true')
 
 const keptFile = (context: Context, name: string): string => join(context.paths.operators, `${name}.json`)
 
@@ -143,14 +140,8 @@ async function add(context: Context, args: Args): Promise<Outcome> {
 }
 
 /** What stands of a person's documents, as this node knows it. */
-function standing(context: Context, keyid: string): TrustedRoot['retired'][number]['keeps'] {
-  const store = new NodeStore(context.paths.db)
-  try {
-    return standingDocuments(store.facts(), keyid)
-  } finally {
-    store.close()
-  }
-}
+const standing = (context: Context, keyid: string): TrustedRoot['retired'][number]['keeps'] =>
+  fromDb(context, db => standingDocuments(db.facts(), keyid))
 
 async function remove(context: Context, args: Args): Promise<Outcome> {
   const name = args.need(0, 'name')

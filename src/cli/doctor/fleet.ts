@@ -108,7 +108,7 @@ function identityOf(paths: HomePaths): {
 
 const logTailBytes = 1 << 18
 
-/** Another machine that is this node too: the log has the alarm since the last start. */
+/** Another machine that is this node too: the tail of the log has the alarm. */
 export const checkCloned =
   (paths: HomePaths): Check =>
   found => {

@@ -2,7 +2,6 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import {
-  type Address,
   type Config,
   type FleetId,
   messageOf,
@@ -13,7 +12,7 @@ import {
   ShoalError,
   systemCodeOf,
 } from '../../model/index.ts'
-import type { HomePaths } from '../../slots/index.ts'
+import { dialable, type HomePaths } from '../../slots/index.ts'
 import type { Target } from '../client.ts'
 
 /** @throws ShoalError HOME_DAMAGED */
@@ -26,12 +25,6 @@ export function readHomeFile(path: string): string {
 }
 
 export const readConfig = (paths: HomePaths): Config => parseConfig(parseJson(readHomeFile(paths.config), paths.config), paths.config)
-
-/** Who listens on every address is asked on loopback. */
-function dialable({ host, port }: Address): Address {
-  if (host === '0.0.0.0') return { host: '127.0.0.1', port }
-  return host === '::' ? { host: '::1', port } : { host, port }
-}
 
 /** The one name in the node's certificate, `<node id>.<fleet id>.shoal`. @throws ShoalError HOME_DAMAGED */
 export function serverNameAtHome(paths: HomePaths): string {

@@ -4,12 +4,12 @@
  */
 import { existsSync } from 'node:fs'
 import type { FleetId, NodeId } from '../../model/index.ts'
-import { type HomePaths, makeFolderSync, writeDurable } from '../../slots/index.ts'
+import { advertised, type HomePaths, makeFolderSync, writeDurable } from '../../slots/index.ts'
 import { newNodeKey, type NodeKey, parseToken, readNodeKey } from '../../trust/index.ts'
 import { Refusal } from '../client.ts'
 import { readHomeFile } from './at-home.ts'
 import { redeem } from './redeem.ts'
-import { addressesOf, type NodeOptions, settingsFor } from './settings.ts'
+import { type NodeOptions, settingsFor } from './settings.ts'
 import { requireFreeHome } from './state.ts'
 import { undoer, writeHome } from './write.ts'
 
@@ -29,7 +29,7 @@ export async function enter(paths: HomePaths, tokenText: string, options: NodeOp
   const config = await settingsFor(paths, options)
   const undo = undoer(paths)
   try {
-    const addresses = addressesOf(config)
+    const addresses = advertised(config)
     const redeemed = await redeem(token, () => keptKey(paths), { name: config.name, addresses }, signal)
     const { node } = redeemed
     await writeHome(paths, {

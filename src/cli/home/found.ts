@@ -7,7 +7,7 @@ import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { admissionFact, rootFact } from '../../facts/index.ts'
 import { type Config, type Fact, type FleetId, type Invite, type NodeId, parseOperatorName } from '../../model/index.ts'
-import type { HomePaths } from '../../slots/index.ts'
+import { advertised, type HomePaths } from '../../slots/index.ts'
 import {
   factSigner,
   fleetIdOf,
@@ -28,7 +28,7 @@ import {
   type TrustedRoot,
 } from '../../trust/index.ts'
 import { type Kit, makeKit } from './kit.ts'
-import { addressesOf, type NodeOptions, settingsFor } from './settings.ts'
+import { type NodeOptions, settingsFor } from './settings.ts'
 import { requireFreeHome } from './state.ts'
 import { writeHome } from './write.ts'
 
@@ -78,7 +78,7 @@ export async function found(paths: HomePaths, options: FoundOptions): Promise<Fo
     secrets,
     console: true,
     config,
-    facts: [rootFact(root), admitItself(node, root, operator.key, addressesOf(config))],
+    facts: [rootFact(root), admitItself(node, root, operator.key, advertised(config))],
   })
   return {
     ...namesOf(node, config, root),
@@ -92,7 +92,7 @@ const namesOf = (node: NodeKey, config: Config, root: TrustedRoot): Pick<Founded
   id: node.id,
   name: config.name,
   fleet: root.fleet,
-  address: addressesOf(config)[0] ?? config.listen,
+  address: advertised(config)[0] ?? config.listen,
 })
 
 function foundingRoot(fleetName: string, operator: OperatorKey, kit: Kit, ca: KeyAndCertificate): TrustedRoot {

@@ -1,7 +1,7 @@
 /** The config.json of a new node: names, addresses, a free port. What a home had before (after `leave`, `reset-identity`) stays. */
 import { existsSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { hostname, networkInterfaces } from 'node:os'
+import { hostname } from 'node:os'
 import {
   type Address,
   type Config,
@@ -29,18 +29,6 @@ export async function settingsFor(paths: HomePaths, options: NodeOptions): Promi
   const listen = wanted.port === 0 ? { ...wanted, port: await freePort(wanted.host) } : wanted
   const advertise = options.advertise?.map(a => formatAddress(a.port === 0 ? { ...a, port: listen.port } : a))
   return { ...base, name: options.name ?? base.name, listen: formatAddress(listen), advertise: advertise ?? base.advertise, peers: [] }
-}
-
-/** Where others reach a node: what config.json says, else what it listens on, else the machine's own addresses. */
-export function addressesOf(config: Config): readonly string[] {
-  if (config.advertise.length > 0) return config.advertise
-  const { host, port } = parseAddress(config.listen)
-  if (host !== '0.0.0.0' && host !== '::') return [config.listen]
-  const own = Object.values(networkInterfaces())
-    .flatMap(each => each ?? [])
-    .filter(each => !each.internal && each.family === 'IPv4')
-    .map(each => formatAddress({ host: each.address, port }))
-  return own.length > 0 ? own.slice(0, 16) : [formatAddress({ host: '127.0.0.1', port })]
 }
 
 function nameOfMachine(): string {

@@ -6,7 +6,7 @@
  *            `nonce` is new whenever the node becomes the node; `seen` is the highest (epoch, version) held of the receiver's own
  *            facts (who lost its memory goes above it); `app`, `shoal`: digests of what runs; `trial`: the order whose probation
  *            lasts, or null; `keep`: the receiver is a sync peer of the sender
- *   facts    {facts:[fact...], bulk}: pushed (orders, controls, removals, root, invites, members) or answering `want` (bulk: true,
+ *   facts    {facts:[fact...], bulk}: pushed (orders, controls, holds, removals, root, members) or answering `want` (bulk: true,
  *            at most 64 KiB, at most 4 without an `ack`)
  *   ack      one bulk frame was taken in
  *   have     {entries:[[id,epoch,version,hash]...], re, done}: what the sender holds; the receiver pulls what it lacks.

@@ -6,10 +6,9 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { checkHome, found, makeKit, retire } from '../../../src/cli/home/index.ts'
-import { addressesOf } from '../../../src/cli/home/settings.ts'
 import { admissionFact, FleetView, fleetJudge, Registers } from '../../../src/facts/index.ts'
 import { defaultConfig, type Envelope, type Fact, parseConfig } from '../../../src/model/index.ts'
-import { homePaths, readCurrent } from '../../../src/slots/index.ts'
+import { advertised, homePaths, readCurrent } from '../../../src/slots/index.ts'
 import { NodeStore } from '../../../src/store/index.ts'
 import {
   factSigner,
@@ -207,9 +206,9 @@ void t.test('a passphrase that was given is not written down', async t => {
 
 void t.test('advertised addresses are what is given, what is listened on, or the machine’s own', async t => {
   const config = defaultConfig('x')
-  t.strictSame(addressesOf({ ...config, advertise: ['a:1', 'b:2'] }), ['a:1', 'b:2'])
-  t.strictSame(addressesOf({ ...config, listen: '127.0.0.1:99' }), ['127.0.0.1:99'])
-  for (const address of addressesOf(config)) t.match(address, /^\d+\.\d+\.\d+\.\d+:8443$/)
+  t.strictSame(advertised({ ...config, advertise: ['a:1', 'b:2'] }), ['a:1', 'b:2'])
+  t.strictSame(advertised({ ...config, listen: '127.0.0.1:99' }), ['127.0.0.1:99'])
+  for (const address of advertised(config)) t.match(address, /^\d+\.\d+\.\d+\.\d+:8443$/)
 })
 
 void t.test('the recovery kit holds the CA key under the same passphrase as its admin key', async t => {
