@@ -2,11 +2,30 @@
 import { X509Certificate } from 'node:crypto'
 import { resolve } from 'node:path'
 import { nodeAtHome } from './home/index.ts'
-import { formatAddress, ShoalError } from '../model/index.ts'
+import { type Address, formatAddress, ShoalError } from '../model/index.ts'
 import { type HomePaths, homePaths, readCurrent } from '../slots/index.ts'
+import { certificateAt } from './certificate-at.ts'
 import { Client, type Target } from './client.ts'
 import { columnsOf, type Io } from './io.ts'
 import { addressOfUrl, recallServer, type Remembered } from './remembered.ts'
+
+/** The server that --server names was never logged in to. That counts only where a node answers. */
+export class NotLoggedIn extends ShoalError {
+  readonly #address: Address
+
+  constructor(url: string) {
+    super('UNAUTHENTICATED', `${url}: nobody is logged in there; \`shoal login ${url}\` does it`)
+    this.#address = addressOfUrl(url)
+  }
+
+  /** Itself; NO_NODE where nobody is there to log in to. */
+  async orSilence(signal: AbortSignal): Promise<unknown> {
+    return certificateAt(this.#address, signal).then(
+      () => this,
+      (silence: unknown) => silence,
+    )
+  }
+}
 
 export class Context {
   readonly io: Io
@@ -51,8 +70,7 @@ export class Context {
   get remembered(): Remembered | null {
     if (this.#server === null) return readCurrent(this.paths.home) === null ? recallServer(this.io, null) : null
     const found = recallServer(this.io, this.#server)
-    if (found === null)
-      throw new ShoalError('UNAUTHENTICATED', `${this.#server}: nobody is logged in there; \`shoal login ${this.#server}\` does it`)
+    if (found === null) throw new NotLoggedIn(this.#server)
     return found
   }
 

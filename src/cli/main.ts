@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { codeOf, Fields, parseJson, ShoalError } from '../model/index.ts'
 import { commands, examples, groups } from './commands/index.ts'
 import { overview } from './commands/overview.ts'
-import { Context } from './context.ts'
+import { Context, NotLoggedIn } from './context.ts'
 import { ofFile } from './file-failure.ts'
 import { type Io, openIo } from './io.ts'
 import { printFailure, printOutcome } from './output.ts'
@@ -33,7 +33,8 @@ export async function run(argv: readonly string[], options: Partial<Io> = {}): P
     })
     opened.context = new Context(io, { home, server, isJson })
     return printOutcome(io, isJson, await spec.run(opened.context, args), opened.context)
-  } catch (error) {
+  } catch (thrown) {
+    const error = thrown instanceof NotLoggedIn ? await thrown.orSilence(io.signal) : thrown
     if (error instanceof Shown) return printOutcome(io, isJson, { text: [error.text], document: { text: error.text } }, null)
     const cause =
       io.signal.aborted && codeOf(error) !== 'CANCELLED' ? new ShoalError('CANCELLED', 'interrupted', { cause: error }) : ofFile(error)

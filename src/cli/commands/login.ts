@@ -2,24 +2,14 @@
  * login and logout: for a machine that is no node. The server is known by the fingerprint of its certificate, which is compared before anything
  * is said to it; a key file signs the server's challenge and never leaves this machine.
  */
-import { X509Certificate } from 'node:crypto'
-import { connect, type PeerCertificate } from 'node:tls'
-import {
-  type Address,
-  Fields,
-  formatAddress,
-  messageOf,
-  parseFleetId,
-  parseNodeId,
-  parseOperatorName,
-  ShoalError,
-  systemCodeOf,
-} from '../../model/index.ts'
+import type { X509Certificate } from 'node:crypto'
+import { Fields, formatAddress, messageOf, parseFleetId, parseNodeId, parseOperatorName, ShoalError } from '../../model/index.ts'
 import { answerChallenge } from '../../trust/index.ts'
+import { certificateAt } from '../certificate-at.ts'
 import { answerOf } from '../client.ts'
 import type { Context } from '../context.ts'
 import { type Endpoint, exchange, type Reply } from '../exchange.ts'
-import { answerDeadlineMs, dialDeadlineMs } from '../limits.ts'
+import { answerDeadlineMs } from '../limits.ts'
 import { askSecret, confirm } from '../prompt.ts'
 import { addressOfUrl, forgetServer, type Remembered, rememberServer } from '../remembered.ts'
 import { findKey, givenPassphrase, signingOptions } from '../signing.ts'
@@ -31,27 +21,6 @@ const plain = (fingerprint: string): string =>
     .toLowerCase()
     .replace(/^sha-?256[:=/]/, '')
     .replaceAll(':', '')
-
-/** Looks at the certificate that is shown, says nothing, and hangs up. @throws ShoalError NO_NODE */
-function certificateAt(address: Address, signal: AbortSignal): Promise<X509Certificate> {
-  return new Promise((resolve, reject) => {
-    const refuse = (why: string, cause?: unknown): void => {
-      socket.destroy()
-      reject(new ShoalError('NO_NODE', `${formatAddress(address)} does not answer: ${why}`, { cause }))
-    }
-    const { host, port } = address
-    const socket = connect({ host, port, servername: '', rejectUnauthorized: false, timeout: dialDeadlineMs })
-    socket.once('secureConnect', () => {
-      const { raw } = socket.getPeerCertificate() as Partial<PeerCertificate>
-      if (raw === undefined) refuse('it shows no certificate')
-      else resolve(new X509Certificate(raw))
-      socket.destroy()
-    })
-    socket.once('timeout', () => refuse(`no TLS handshake within ${dialDeadlineMs / 1000} s`))
-    socket.once('error', error => refuse(systemCodeOf(error) ?? messageOf(error), error))
-    signal.addEventListener('abort', () => refuse('interrupted'), { once: true })
-  })
-}
 
 /** @throws ShoalError TOKEN_PIN_MISMATCH, USAGE, CANCELLED */
 async function mustBeIt(context: Context, args: Args, url: string, cert: X509Certificate): Promise<void> {

@@ -60,6 +60,20 @@ void t.test('a node that is not there is exit 3, in every way of not being there
   rmSync(paths.localToken)
 })
 
+void t.test('a server that nobody is logged in to: first whether anybody is there, then who may', async t => {
+  const { port } = nodeAtHome(paths).address
+  const url = `https://127.0.0.1:${port}`
+  const there = (...command: string[]): ReturnType<typeof shoal> => shoal([...command, '--server', url, '--home', home, '--json'])
+  for (const command of [['nodes'], ['status'], ['logout']])
+    t.match(await there(...command), { code: 3, json: { error: { code: 'NO_NODE', message: /ECONNREFUSED/ } } }, command.join(' '))
+  await fakeNode(
+    w => t.teardown(w),
+    home,
+    () => ({ body: {} }),
+  )
+  t.match(await there('nodes'), { code: 4, json: { error: { code: 'UNAUTHENTICATED', message: /shoal login/ } } })
+})
+
 void t.test('silence has a deadline, and Ctrl-C needs none', async t => {
   await fakeNode(
     w => t.teardown(w),
