@@ -88,7 +88,7 @@ export const routeAbouts: Readonly<Record<string, RouteAbout>> = {
     status: 201,
     body: 'KitBody',
   },
-  'GET api/v1/tokens': { what: 'Tokens of scripts.', answer: 'Tokens' },
+  'GET api/v1/tokens': { what: 'Tokens of scripts.', answer: 'Tokens', query: page },
   'POST api/v1/tokens': { what: 'A new token; it is told once.', answer: 'NewToken', status: 201, body: 'TokenBody' },
   'DELETE api/v1/tokens/:id': { what: 'Ends a token.', answer: 'Made' },
   'GET api/v1/audit': { what: 'Who did what, the newest first.', answer: 'Audit', query: [...page, 'who', 'q'] },

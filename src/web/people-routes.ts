@@ -3,7 +3,7 @@ import type { Context } from 'koa'
 import { asInteger, asString, parseDisplayName, ShoalError } from '../model/index.ts'
 import type { AuditLog, AuditRow } from './audit.ts'
 import { readJson } from './body.ts'
-import { limitOf, one } from './lists.ts'
+import { limitOf, one, paged } from './lists.ts'
 import { type Route, v1 } from './route.ts'
 import type { Tokens } from './tokens.ts'
 
@@ -12,7 +12,15 @@ const maxAuditLimit = 1000
 
 export function peopleRoutes(tokens: Tokens, audit: () => AuditLog): readonly Route[] {
   return [
-    { method: 'GET', path: `${v1}tokens`, access: 'home or operator', handle: () => ({ tokens: tokens.list() }) },
+    {
+      method: 'GET',
+      path: `${v1}tokens`,
+      access: 'home or operator',
+      handle: ctx => {
+        const { items, counts, next } = paged(tokens.list(), ctx.query, token => token.id)
+        return { tokens: items, counts, next }
+      },
+    },
     {
       method: 'POST',
       path: `${v1}tokens`,

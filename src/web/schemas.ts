@@ -88,9 +88,7 @@ export const schemas = {
   KeyFile: object({ name: text, file: text }),
   Rotated: object({ ...operator, passphrase: orNull(text) }),
   Kit: object({ name: text, file: text, passphrase: text }),
-  Tokens: object({
-    tokens: list(object({ id: text, name: text, madeBy: text, madeAt: text, expiresAt: orNull(text), usedAt: orNull(text) })),
-  }),
+  Tokens: paged('tokens', object({ id: text, name: text, madeBy: text, madeAt: text, expiresAt: orNull(text), usedAt: orNull(text) })),
   NewToken: object({ id: text, name: text, token: text, expiresAt: orNull(text) }),
   Audit: paged(
     'audit',

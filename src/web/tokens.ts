@@ -54,7 +54,7 @@ export class Tokens {
     return { id, name, token, expiresAt: iso(expiresAt) }
   }
 
-  list(): readonly Record<string, unknown>[] {
+  list(): readonly ({ readonly id: string } & Record<string, unknown>)[] {
     return this.#store.tokens().map(t => ({
       id: t.id,
       name: t.name,

@@ -127,6 +127,9 @@ void t.test('what a session’s operator does in plain words, the node signs wit
     const made = await must(node.cli(['tokens', 'add', 'probe', '--json']))
     t.equal((await ask(node, { name: 'cli', token: made.json().token }, 'nodes')).status, 200)
     t.match((await must(node.cli(['tokens', '--json']))).stdout, /"name": *"prometheus",\s*"madeBy": *"otto"/)
+    const page = (await ask(node, otto, 'tokens?limit=1')).json
+    t.match(page, { counts: { total: 2 }, next: page.tokens[0].id }, 'a list as all others')
+    t.match((await ask(node, otto, `tokens?limit=1&after=${page.next}`)).json, { tokens: [{ id: String }], next: null })
     t.equal((await ask(node, otto, `tokens/${id}`, { method: 'DELETE' })).status, 200)
     refused(t, await ask(node, script, 'nodes'), 'UNAUTHENTICATED', 'a token that was ended')
     t.equal((await post(otto, 'tokens', { name: 'left behind' })).status, 201)

@@ -41,8 +41,8 @@ async function verify(context: Context): Promise<Outcome> {
 }
 
 async function listTokens(context: Context): Promise<Outcome> {
-  const document = await context.api().get('tokens')
-  const rows = asArray(new Fields(document, 'tokens').raw('tokens'), 'tokens', 1000).map((each, at) => {
+  const document = await context.api().getAll('tokens', 'tokens')
+  const rows = asArray(document['tokens'], 'tokens', 100_000).map((each, at) => {
     const row = new Fields(each, `tokens[${at}]`)
     const when = (key: string): string => (row.has(key) ? ago(Math.max(0, Date.now() - Date.parse(textOf(row, key)))) : 'never')
     return [textOf(row, 'id'), oneLine(textOf(row, 'name')), textOf(row, 'madeBy'), textOf(row, 'expiresAt') || 'never', when('usedAt')]

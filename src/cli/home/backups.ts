@@ -40,7 +40,10 @@ export function stoppedBackups(paths: HomePaths): StoppedBackups {
     return one
   }
   return {
-    list: async () => ({ backups: (await listKept(paths)).map(k => viewOf(k, self)), next: null }),
+    list: async () => {
+      const backups = (await listKept(paths)).map(k => viewOf(k, self))
+      return { backups, counts: { total: backups.length }, next: null }
+    },
     create: async () => viewOf(await find((await create(paths, self)).id), self),
     verify: async id => {
       const kept = await find(id)

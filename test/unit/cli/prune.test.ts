@@ -51,6 +51,8 @@ void t.test('shoal prune at a home that is stopped', async t => {
   // The folders' times tell which are the newest.
   for (const n of [1, 2, 3, 4, 5]) utimesSync(join(paths.backups, `till-1-to-2-${String(n).repeat(12)}`), 1000 + n, 1000 + n)
   const made = (await shoal(['backup', 'create', '--home', home, '--json'])).json
+  const listed = (await shoal(['backup', 'list', '--home', home, '--json'])).json
+  t.match(listed, { counts: { total: listed.backups.length }, next: null }, 'a list as all others, also of a node that is stopped')
   const dry = await shoal(['prune', '--dry-run', '--home', home, '--json'])
   t.equal(dry.code, 0, dry.err)
   t.ok([...going, ...staying].every(existsSync), 'a dry run removes nothing')
