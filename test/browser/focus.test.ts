@@ -91,7 +91,7 @@ await t.test('Enter twice adds one person, whose passphrase stays to be read; re
 await t.test('a double click makes one token', async t => {
   const asked = await posts('/invites', async () => {
     await button('Make a token').dblclick(slow)
-    await page.getByText('On the new machine').waitFor(slow)
+    await page.getByRole('heading', { name: 'On the new machine' }).waitFor(slow)
   })
   t.equal(asked, 1)
 })

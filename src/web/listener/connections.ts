@@ -20,13 +20,14 @@ export class Connections {
     this.#open.delete(socket)
   }
 
-  add(socket: Socket, res: ServerResponse): void {
+  /** @returns what to call when the response has closed */
+  add(socket: Socket, res: ServerResponse): () => void {
     const open = this.#open.get(socket)
-    if (open === undefined) return
+    if (open === undefined) return () => undefined
     open.push(res)
     // A handler that writes after its answer was cut short gets an 'error' here; nobody else listens.
     res.on('error', ignoreSocketError)
-    res.once('close', () => open.splice(open.indexOf(res), 1))
+    return () => void open.splice(open.indexOf(res), 1)
   }
 
   isFirst(res: ServerResponse): boolean {

@@ -206,8 +206,13 @@ export class Listener {
   }
 
   #onRequest(req: IncomingMessage, res: ServerResponse, kind: Who['kind']): void {
-    this.#connections.add(req.socket, res)
-    res.once('close', () => this.#changes.notify())
+    const gone = this.#connections.add(req.socket, res)
+    // One for all: koa and stream.pipeline add eight of their own to a file's response, and above ten Node warns of a leak at each visit.
+    res.once('close', () => {
+      gone()
+      this.#serving.delete(res)
+      this.#changes.notify()
+    })
     const asker = whoAsks(req, kind, this.#voucher)
     if (asker === null) return void req.socket.destroy()
     if (kind === 'forwarded' && asker.kind === 'peer') res.setHeader(peerHeader, 'known')
@@ -216,11 +221,8 @@ export class Listener {
   }
 
   #serve(req: IncomingMessage, res: ServerResponse, asker: Who): void {
-    this.#serving.add(res)
-    res.once('close', () => {
-      this.#serving.delete(res)
-      this.#changes.notify()
-    })
+    // It may have closed while it waited in a parked worker.
+    if (!res.closed) this.#serving.add(res)
     if (this.#closing !== null) this.#connections.closeAfter(res)
     this.#boundArrival(req, res)
     if (!this.#guard('request', () => this.#options.onRequest(req, res, asker))) refuse(res, refusals.fault)
