@@ -59,6 +59,13 @@ export const maxLineLength = 8192
 export const logFileBytes = 5 << 20
 export const logFiles = 3
 export const logQueueBytes = 1 << 20
+/** Standard output and error: bytes that wait for somebody to read before lines are dropped; the wait for that doubles from the first to the second. */
+export const consoleQueueBytes = 1 << 18
+export const consoleFirstRetryMs = 5
+export const consoleMaxRetryMs = 200
+/** At the end of the process what still waits there gets this long. */
+export const consoleFlushMs = 500
+export const consoleFlushPollMs = 5
 /** A worker whose supervisor was killed has this long to drain by itself; then the next supervisor ends it. */
 export const leftoverGraceMs = 6000
 export const leftoverPollMs = 25

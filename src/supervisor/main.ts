@@ -18,6 +18,7 @@ import {
   ShoalError,
 } from '../model/index.ts'
 import { type HomePaths, homePaths, mendCurrent, readConfigFile, readCurrent } from '../slots/index.ts'
+import { type Console, consoleOf } from './console.ts'
 import { Driver } from './driver.ts'
 import { checkKeyModes } from './key-modes.ts'
 import { logLine } from './log-line.ts'
@@ -45,31 +46,41 @@ const blockers: readonly Code[] = [
  * start here, exit 0 if so, while another one may run
  */
 export async function supervise(argv: readonly string[]): Promise<void> {
-  const log: { file: LogFile | null } = { file: null }
-  process.stdout.on('error', () => undefined) // a terminal that is gone ends no node
-  process.stderr.on('error', () => undefined)
+  const mouth: Mouth = { out: consoleOf(1, process.stdout), err: consoleOf(2, process.stderr), file: null }
   const say = (line: string): void => {
-    process.stderr.write(`${line}\n`)
-    log.file?.write(logLine(line, new Date()))
+    mouth.err.write(line)
+    mouth.file?.write(logLine(line, new Date()))
   }
   try {
-    await begin(argv, say, log)
+    await begin(argv, say, mouth)
   } catch (error) {
-    sayFailure(log.file, argv[argv.indexOf('--home') + 1] ?? '.', codeOf(error), messageOf(error))
-    log.file?.flushSync()
+    sayFailure(mouth, argv[argv.indexOf('--home') + 1] ?? '.', codeOf(error), messageOf(error))
     if (blockers.includes(codeOf(error))) await tellLoader({ t: 'blocked', code: codeOf(error), message: messageOf(error) })
-    process.exit(1)
+    await end(mouth, 1)
   }
+}
+
+/** Where this process speaks. */
+interface Mouth {
+  readonly out: Console
+  readonly err: Console
+  file: LogFile | null
+}
+
+async function end({ out, err, file }: Mouth, code: number): Promise<never> {
+  file?.flushSync()
+  await Promise.all([out.flush(), err.flush()])
+  process.exit(code)
 }
 
 /** For people as every command says it: what and its code, where, what to do. For the file as one line. */
-function sayFailure(file: LogFile | null, home: string, code: string, message: string): void {
+function sayFailure({ err, file }: Mouth, home: string, code: string, message: string): void {
   const lines = [`error: ${message} (${code})`, `  home ${home}`, ...(isCode(code) ? [`  ${codes[code].todo}`] : [])]
-  process.stderr.write(`${lines.join('\n')}\n`)
+  err.write(lines.join('\n'))
   file?.write(logLine(`${code}: ${message}`, new Date()))
 }
 
-async function begin(argv: readonly string[], say: (line: string) => void, log: { file: LogFile | null }): Promise<void> {
+async function begin(argv: readonly string[], say: (line: string) => void, mouth: Mouth): Promise<void> {
   const hadLoader = process.send !== undefined
   const options = { home: { type: 'string' }, slot: { type: 'string' }, check: { type: 'boolean' } } as const
   const { values } = parseArgs({ args: [...argv], options })
@@ -77,14 +88,14 @@ async function begin(argv: readonly string[], say: (line: string) => void, log: 
   openHome(paths)
   const config = readConfigFile(paths, say)
   checkKeyModes(paths)
-  if (values.check === true) process.exit(0)
+  if (values.check === true) await end(mouth, 0)
   const manager = serviceManager(process.env, say)
   const hasRestart = hadLoader || manager.name !== null
   const registry = await becomeOnlyOne(paths, { service: manager.name ?? '', restart: hadLoader ? 'loader' : hasRestart ? 'service' : '' })
   // Only now: a predecessor that was on its way out may have written it.
   const current = openHome(paths)
   mendCurrent(paths.home, current)
-  log.file = new LogFile(paths.nodeLog)
+  mouth.file = new LogFile(paths.nodeLog)
   const port = await openOrRelease(config, registry, manager.socketFd, say)
   const driver = new Driver(initialState(current, values.slot === undefined ? null : parseDigest(values.slot)), {
     home: paths.home,
@@ -99,19 +110,18 @@ async function begin(argv: readonly string[], say: (line: string) => void, log: 
     say,
     alive: () => void tellLoader({ t: 'ready' }),
     announce: line => {
-      announce(line, process.env['SHOAL_READY'])
+      announce(mouth.out, line, process.env['SHOAL_READY'])
       manager.ready(line)
       void tellLoader({ t: 'ready' })
     },
     blocked: (code, message) => {
-      sayFailure(log.file, paths.home, code, message)
+      sayFailure(mouth, paths.home, code, message)
       void tellLoader({ t: 'blocked', code, message })
     },
     exit: code => {
       port.close()
       registry.release()
-      log.file?.flushSync()
-      process.exit(code)
+      void end(mouth, code)
     },
   })
   takeOrders(() => driver.dispatch({ kind: 'stop' }))
@@ -147,10 +157,10 @@ function takeOrders(stop: () => void): void {
 }
 
 /** The one line that scripts wait for; as a document, or not at all, if the loader says so. */
-function announce(line: string, form: string | undefined): void {
+function announce(out: Console, line: string, form: string | undefined): void {
   const [, url, node, app, shoal] = /^ready (\S+) node=(\S+) app=(.+) shoal=(\S+)$/.exec(line) ?? []
-  if (form === 'json') process.stdout.write(`${JSON.stringify({ state: 'ready', url, node, app, shoal }, null, 2)}\n`)
-  else if (form !== 'silent') process.stdout.write(`${line}\n`)
+  if (form === 'json') out.write(JSON.stringify({ state: 'ready', url, node, app, shoal }, null, 2))
+  else if (form !== 'silent') out.write(line)
 }
 
 const tellLoader = (message: object): Promise<void> =>

@@ -1,6 +1,6 @@
 /** Real processes: the real loader and supervisor around the fixture worker, over loopback. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { appendFileSync, chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
@@ -17,6 +17,8 @@ const withApp = (home: Home, behaviour: Record<string, unknown>): Current => {
   writeCurrent(home.dir, current)
   return current
 }
+
+const hasPython = spawnSync('python3', ['-c', 'import pty']).status === 0
 
 /** The loader forgets the attempts when it hears what the line says; that may be a moment after the line. */
 async function attemptsOf(home: Home, url: string): Promise<string> {
@@ -260,6 +262,39 @@ void t.test('a restart that the worker asks for: exit 75 inside, a new superviso
   t.not(answer.pid, pid)
   await ask(await node.url(2), '/stop')
   t.equal(await node.exit, 0)
+})
+
+/** Runs its arguments with standard error on a terminal that nobody reads; passes SIGTERM on and takes over the exit code. */
+const stillTerminal = `
+import os, pty, signal, sys
+master, slave = pty.openpty()
+pid = os.fork()
+if pid == 0:
+    os.dup2(slave, 2)
+    os.execvp(sys.argv[1], sys.argv[1:])
+signal.signal(signal.SIGTERM, lambda *_: os.kill(pid, 15))
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+`
+
+void t.test('a terminal that stands still (Ctrl-S): the node answers, logs and stops', { skip: !hasPython && 'needs python3' }, async t => {
+  const home = await makeHome(t)
+  withApp(home, { version: '1.0.0' })
+  const args = ['-c', stillTerminal, process.execPath, join(home.program, 'src/boot.js'), 'start', '--home', home.dir]
+  const node = new Running(t, 'python3', args)
+  const url = await node.url()
+  for (let n = 0; n < 20; n++) await ask(url, '/chat')
+  while (!readFileSync(homePaths(home.dir).nodeLog, 'utf8').includes('chat')) await ask(url)
+  const { pid } = await ask(url)
+  process.kill(pid, 'SIGKILL')
+  let next = pid
+  while (next === pid)
+    next = await ask(url).then(
+      answer => answer.pid,
+      () => pid,
+    )
+  node.child.kill('SIGTERM')
+  t.equal(await node.exit, 0)
+  t.notOk(isAlive(next))
 })
 
 void t.test('two starts of one home: the second says ALREADY_RUNNING, exit 1, and costs no attempt', async t => {
