@@ -77,6 +77,7 @@ export const meanings: Partial<Readonly<Record<Code, string>>> = {
   APP_START_FAILED: 'The release’s start function threw an error.',
   APP_CLOSE_FAILED: 'The release’s close function threw or did not end.',
   APP_UNHEALTHY: 'The release’s health function threw in its probation; the node went back.',
+  APP_CHANGES_ITSELF: 'In its probation the release changed a file of its own package; the node went back.',
   WORKER_EXITED: 'The process ended while the release was in its probation; the node went back.',
   WORKER_SILENT: 'The process did not answer while the release was in its probation; the node went back.',
   PORT_SILENT: 'The node could not make a TLS connection to its own port under the release; it went back.',

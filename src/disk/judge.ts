@@ -97,6 +97,8 @@ function withinLimit(items: readonly DiskItem[], maxBytes: number, byUse: readon
 
 function slotItem(slot: Named, o: Judging): DiskItem {
   const { name: id, bytes } = slot
+  // What differed of a slot that was mended: it may be an app's only copy.
+  if (id.startsWith('.damaged-')) return item('litter', `slots/${id}`, bytes, o.keep.isAll ? [] : ['aside'])
   if (id.startsWith('.')) return item('litter', `slots/${id}`, bytes, isFresh(slot, o, litterMs) ? ['under-way'] : [])
   return item('slot', id, bytes, o.needs === null ? ['unknown'] : (o.needs.slots.get(id as Digest) ?? []), o.names.get(id))
 }

@@ -162,6 +162,11 @@ export const codes = {
   APP_START_FAILED: entry(1, 422, 'The release throws while it starts; the message is the app’s own.'),
   APP_CLOSE_FAILED: entry(1, 500, 'The release did not let go of its data when it was closed, so its process is ended instead.'),
   APP_UNHEALTHY: entry(1, 422, 'The release did not become healthy within its probation; the message is its last answer.'),
+  APP_CHANGES_ITSELF: entry(
+    1,
+    422,
+    'The release changes files of its own package; the message names one. An app writes in `host.dataDir`.',
+  ),
   WORKER_EXITED: entry(1, 422, 'The release ended its own process during probation; the last log lines say more.'),
   WORKER_SILENT: entry(1, 422, 'The release did not answer in time; look for endless loops at start.'),
   PORT_SILENT: entry(1, 422, 'The node’s port did not answer through TLS with the new release.'),

@@ -16,6 +16,8 @@ export interface RuntimeOptions {
   /** Which slots are current, whether they could be loaded or not. */
   readonly slots: { readonly app: Digest | null; readonly shoal: Digest; readonly builtIn: Digest }
   readonly isAppDamaged: boolean
+  /** Its slot was mended before this worker loaded it. */
+  readonly isAppMended: boolean
   readonly shoal: Running
   readonly trial: SwitchTarget | null
   /** Something starts the supervisor again, so that a new one is adopted. */

@@ -21,6 +21,7 @@ import {
 } from '../model/index.ts'
 import { holdTestPackage, PackageStore } from '../packages/index.ts'
 import { type Replica, type RolloutDriver, saidBefore, StatusBoard } from '../rollout/index.ts'
+import { identityOf } from '../slots/index.ts'
 import { NodeStore } from '../store/index.ts'
 import { createPackageServer, type PackageServer } from '../transfer/index.ts'
 import { factSigner } from '../trust/index.ts'
@@ -377,11 +378,15 @@ export class NodeRuntime {
   }
 
   #makeMending(): Mending {
-    const { home, slots, isAppDamaged, giveUp, log } = this.#o
+    const { home, slots, isAppDamaged, isAppMended, giveUp, log } = this.#o
+    const { pid, began } = identityOf(process.ppid)
     return new Mending({
       home: home.paths.home,
       slots,
       isAppDamaged,
+      isAppMended,
+      memory: this.store,
+      life: `${pid} ${began}`,
       packages: this.packages,
       fetch: (digest, signal) => this.#supply.fetchAgain(digest, signal),
       holdingsChanged: () => this.voice.sayHoldings(),

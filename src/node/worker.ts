@@ -14,6 +14,7 @@ import {
   messageOf,
   parseAddress,
   type Running,
+  ShoalError,
   type SwitchTarget,
   shortId,
   type ToWorker,
@@ -25,11 +26,12 @@ import { createWeb, Listener, privatePath, type Web } from '../web/index.ts'
 import { type LoadedApp, loadApp } from './app-runner.ts'
 import { type Home, protectedDigest, readConfig, readHome, Settings, webHosts } from './home.ts'
 import type { Log } from './log.ts'
+import { wasConfirmed } from './lost-pointer.ts'
 import { prereadReplica } from './preread.ts'
 import { NodeRuntime } from './runtime.ts'
 import { Rehearsal } from './self-proof.ts'
 import { webServices } from './services.ts'
-import { mendIfDamaged } from './slot-care.ts'
+import { changedSince, type FirstLook, mendIfDamaged, type SlotState, slotState } from './slot-care.ts'
 
 type Init = Extract<ToWorker, { t: 'init' }>
 type Go = Extract<ToWorker, { t: 'go' }>
@@ -60,8 +62,10 @@ export class Worker {
   #app: LoadedApp | null = null
   /** What the node knows, as far as this worker has read it already. */
   #replica: Replica | null = null
-  /** The app's slot is damaged and could not be mended from what is here. */
-  #isAppDamaged = false
+  /** How the app's slot was met; damaged: it could not be mended from what is here. */
+  #appSlot: FirstLook = 'whole'
+  /** On trial: the app's slot as it was loaded. */
+  #slotState: SlotState | null = null
   #shoal: Running | null = null
   #listener: Listener | null = null
   #web: Web | null = null
@@ -128,9 +132,9 @@ export class Worker {
     await sweepUnfinished([instance, certs, operators, slots])
     this.#shoal = runningOf(home, init.shoal)
     if (init.app !== null && !init.safe) {
-      const isWhole = await mendIfDamaged(this.#home.paths, init.app, init.trial !== null, this.#o.log)
-      this.#isAppDamaged = !isWhole
-      if (isWhole) this.#app = await loadApp(home, init.app)
+      this.#appSlot = await mendIfDamaged(this.#home.paths, init.app, init.trial !== null, this.#o.log)
+      if (init.trial?.kind === 'app') this.#slotState = await slotState(this.#home.paths, init.app)
+      if (this.#appSlot !== 'damaged') this.#app = await loadApp(home, init.app)
     }
     // Only in a switch does somebody serve meanwhile; else it would be the same work, and a second opening.
     if (init.trial !== null && init.rehearsal !== true) this.#replica = prereadReplica(this.#home, this.#o.log)
@@ -163,9 +167,10 @@ export class Worker {
       settings,
       replica: this.#replica,
       app: this.#app,
-      isSafe: init.safe || this.#isAppDamaged,
+      isSafe: init.safe || this.#appSlot === 'damaged',
       slots: { app: init.app, shoal: init.shoal, builtIn: init.builtIn },
-      isAppDamaged: this.#isAppDamaged,
+      isAppDamaged: this.#appSlot === 'damaged',
+      isAppMended: this.#appSlot === 'mended',
       shoal: this.#shoalRunning(),
       trial: this.#probation.signal.aborted ? null : init.trial,
       hasLoader: init.hasLoader,
@@ -261,11 +266,23 @@ export class Worker {
       const isShoal = trial.kind === 'shoal'
       const proof = isShoal ? runtime.proveSelfUpdate(limit => this.#rehearsal.ask(limit), signal) : Promise.resolve()
       await Promise.all([stand(checks, trial.probationMs, signal), proof])
+      await this.#requireSlotAsLoaded(trial, runtime)
       this.#o.send({ t: 'confirm' })
     } catch (error) {
       if (signal.aborted) return
       this.#o.send({ t: 'condemn', code: codeOf(error), message: messageOf(error).slice(0, 1000) })
     }
+  }
+
+  /**
+   * An app that changes its own files would be mended at each start. One that this node confirmed once is not held back for it: it is a way
+   * back, or a restore of its data, and serves with an alarm as it did before.
+   * @throws ShoalError APP_CHANGES_ITSELF
+   */
+  async #requireSlotAsLoaded({ digest }: SwitchTarget, { replica }: NodeRuntime): Promise<void> {
+    if (digest === null || this.#slotState === null || wasConfirmed(replica.orders(), replica.self, digest)) return
+    const changed = await changedSince(this.#slotState, slotDir(this.#o.home, digest))
+    if (changed !== null) throw new ShoalError('APP_CHANGES_ITSELF', `${changed}: an app writes in host.dataDir`)
   }
 
   #lifecycle(): Parameters<typeof webServices>[4] {

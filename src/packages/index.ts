@@ -1,5 +1,6 @@
 /** Packages: packing, judging, unpacking, and the package files of a node. */
 export { blockmapOf, formatBlockmap, sha256Hex } from './blockmap.ts'
+export { type Differences, extraFiles } from './compare.ts'
 export { judgeContents } from './contents.ts'
 export { buildDashboard, ensureDashboard } from './dashboard.ts'
 export { directoryPlace, type FileMark, marksOf, modesOf, type ReadAt, rebuildDirectory } from './directory.ts'
@@ -11,4 +12,4 @@ export type { PartFile } from './part-file.ts'
 export { holdTestPackage, testPackage } from './test-package.ts'
 export { readZip, type ReadPackage, releaseOf } from './release.ts'
 export type { Inspected } from './thread-jobs.ts'
-export { inspectPackage, unpackPackage, type UnpackOptions } from './unpack.ts'
+export { comparePackage, inspectPackage, unpackPackage, type UnpackOptions } from './unpack.ts'

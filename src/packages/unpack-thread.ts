@@ -2,19 +2,7 @@
  * The thread that judges, inspects and unpacks: hashing and inflating a package would hold up the node's event loop for seconds.
  * Order of checks: size, digest, rules, contents, and only then the first write. A failure leaves a folder that the main thread throws away.
  */
-import {
-  closeSync,
-  constants,
-  fchmodSync,
-  fsyncSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-  writeSync,
-} from 'node:fs'
+import { closeSync, constants, fchmodSync, fsyncSync, lstatSync, mkdirSync, openSync, readFileSync, statSync, writeSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
@@ -22,6 +10,7 @@ import AdmZip from 'adm-zip'
 import { codeOf, type Digest, messageOf, ShoalError } from '../model/index.ts'
 import { freeBytes, isDiskFull, isWindows } from '../slots/index.ts'
 import { blockmapOf, formatBlockmap, sha256Hex } from './blockmap.ts'
+import { differencesOf } from './compare.ts'
 import { judgeContent, judgeContents } from './contents.ts'
 import { type JudgedEntry, type JudgedPackage, judgePackage } from './judge.ts'
 import { packageLimits } from './limits.ts'
@@ -35,6 +24,7 @@ async function run(job: Job): Promise<Answer> {
     const bytes = readPackage(job.file, job.expect)
     const judged = judgePackage(bytes.data)
     judgeContents(bytes.data, judged)
+    if (job.t === 'compare') return { t: 'compared', differences: differencesOf(job.dir, judged, readerOf(bytes.data)) }
     return job.t === 'inspect' ? inspect(bytes, judged) : await unpack(job, bytes.data, judged)
   } catch (error) {
     return { t: 'failed', code: isDiskFull(error) ? 'DISK_FULL' : codeOf(error), message: messageOf(error) }
@@ -67,7 +57,7 @@ async function unpack(job: Extract<Job, { t: 'unpack' }>, data: Buffer, judged: 
     throw new ShoalError('ENGINE_UNSUPPORTED', `the package's native addons were built for ABI ${abi}, this node's Node.js has ${job.abi}`)
   const read = readerOf(data)
   if (lstatSync(job.into, { throwIfNoEntry: false }) !== undefined) {
-    compare(job.into, judged, read)
+    requireSame(job.into, judged, read)
     return { t: 'unpacked', manifest: judged.manifest, isNew: false }
   }
   await requireSpace(dirname(job.temp), judged.unpackedBytes, job.reserveBytes)
@@ -147,16 +137,10 @@ async function syncOne(path: string): Promise<void> {
   await handle.sync()
 }
 
-/** A slot that is there already must be this package, file by file. @throws ShoalError CONFLICT */
-function compare(into: string, judged: JudgedPackage, read: (entry: JudgedEntry) => Buffer): void {
-  const differs = (what: string): ShoalError => new ShoalError('CONFLICT', `${into} is there already and differs from the package: ${what}`)
-  const there = readdirSync(into, { recursive: true, withFileTypes: true }).filter(each => !each.isDirectory())
-  if (there.length !== judged.entries.length) throw differs(`${there.length} files, the package has ${judged.entries.length}`)
-  for (const entry of judged.entries) {
-    const path = join(into, entry.path)
-    const stat = lstatSync(path, { throwIfNoEntry: false })
-    if (stat?.isFile() !== true || stat.size !== entry.size || !readFileSync(path).equals(read(entry))) throw differs(shown(entry.path))
-  }
+/** A slot that is there already must be this package, file by file; what an app wrote beside them stays. @throws ShoalError CONFLICT */
+function requireSame(into: string, judged: JudgedPackage, read: (entry: JudgedEntry) => Buffer): void {
+  const [changed] = differencesOf(into, judged, read).changed
+  if (changed !== undefined) throw new ShoalError('CONFLICT', `${into} is there already and differs from the package: ${shown(changed)}`)
 }
 
 parentPort?.postMessage(await run(workerData as Job))

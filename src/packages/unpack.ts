@@ -2,6 +2,7 @@
 import { basename, dirname, join } from 'node:path'
 import type { Digest, Manifest } from '../model/index.ts'
 import { removeTree, renameDurable } from '../slots/index.ts'
+import type { Differences } from './compare.ts'
 import { packageLimits } from './limits.ts'
 import { runJob } from './thread.ts'
 import type { Inspected } from './thread-jobs.ts'
@@ -48,4 +49,14 @@ export async function inspectPackage(file: string, options: { expect?: Digest; s
   const answer = await runJob({ t: 'inspect', file, expect: options.expect ?? null }, options.signal)
   if (answer.t !== 'inspected') throw new TypeError(`the thread answered ${answer.t}`)
   return answer.inspected
+}
+
+/**
+ * What of a slot differs from its package, every byte compared.
+ * @throws ShoalError DIGEST_MISMATCH, NOT_A_ZIP, PACKAGE_REJECTED; the signal's reason
+ */
+export async function comparePackage(file: string, dir: string, expect: Digest, signal?: AbortSignal): Promise<Differences> {
+  const answer = await runJob({ t: 'compare', file, expect, dir }, signal)
+  if (answer.t !== 'compared') throw new TypeError(`the thread answered ${answer.t}`)
+  return answer.differences
 }

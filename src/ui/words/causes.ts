@@ -11,6 +11,7 @@ const en = {
     'The release did not become healthy in its probation.',
     'Read the log lines; mend the release and give it the next version.',
   ],
+  APP_CHANGES_ITSELF: ['The release changed a file of its own package.', 'Let it write in its data folder; give it the next version.'],
   WORKER_EXITED: [
     'The release ended its own process in its probation.',
     'Read the log lines; mend the release and give it the next version.',
@@ -53,6 +54,10 @@ const de: Readonly<Record<Explained, Cause>> = {
   APP_UNHEALTHY: [
     'Das Release wurde in seiner Bewährung nicht gesund.',
     'Die Protokollzeilen lesen; reparieren und die nächste Version geben.',
+  ],
+  APP_CHANGES_ITSELF: [
+    'Das Release hat eine Datei seines eigenen Pakets verändert.',
+    'In seinen Datenordner schreiben lassen; die nächste Version geben.',
   ],
   WORKER_EXITED: [
     'Das Release hat seinen Prozess in der Bewährung selbst beendet.',

@@ -1,3 +1,3 @@
 // What other rooms' tests take from here.
-export { app, buildZip, manifest, type Spec } from '../../helpers/zip-builder.ts'
+export { app, buildZip, manifest, type Spec, withEntries } from '../../helpers/zip-builder.ts'
 export { withSmallDisk } from './small-disk.ts'

@@ -16,7 +16,8 @@ import {
 import { join } from 'node:path'
 import t from 'tap'
 import { type Digest, parseBlockmap, parseDigest } from '../../../src/model/index.ts'
-import { packageLimits, PackageStore, sha256Hex, unpackPackage } from '../../../src/packages/index.ts'
+import { comparePackage, packageLimits, PackageStore, sha256Hex, unpackPackage } from '../../../src/packages/index.ts'
+import { shadowingOf } from '../../../src/packages/shadowing.ts'
 import { withSmallDisk } from './small-disk.ts'
 import { app, attributesOf, buildZip, manifest, type Spec, withEntries } from '../../helpers/zip-builder.ts'
 
@@ -58,6 +59,55 @@ void t.test('a slot that differs is not taken for the package', async t => {
   const { file, digest } = put(dir, withEntries())
   await t.rejects(unpackPackage(file, join(dir, 'slot'), { expect: digest }), { code: 'CONFLICT' })
   t.equal(readFileSync(join(dir, 'slot/app.js'), 'utf8'), 'other', 'and it is untouched')
+})
+
+void t.test('what an app wrote beside the files of its package is no difference, unless Node.js finds it first', async t => {
+  const dir = t.testdir({})
+  const { file, digest } = put(dir, withEntries({ path: 'lib/x.json', data: '{}' }, { path: 'node_modules/y/index.js', data: '' }))
+  const slot = join(dir, 'slot')
+  await unpackPackage(file, slot, { expect: digest })
+  for (const name of ['cache.tmp', 'lib/y.js']) writeFileSync(join(slot, name), 'written')
+  mkdirSync(join(slot, 'node_modules/.cache'))
+  writeFileSync(join(slot, 'node_modules/.cache/z'), 'written')
+  await unpackPackage(file, slot, { expect: digest })
+  const found = await comparePackage(file, slot, digest)
+  t.match(found, { changed: [], extras: 3 })
+  t.same(found.extra.toSorted(), ['cache.tmp', 'lib/y.js', 'node_modules/.cache/z'])
+  writeFileSync(join(slot, 'lib/x.js'), 'in front of x.json')
+  t.match(await comparePackage(file, slot, digest), { changed: ['lib/x.js'], extras: 3 })
+  await t.rejects(unpackPackage(file, slot, { expect: digest }), { code: 'CONFLICT', message: /lib\/x\.js/ })
+})
+
+void t.test('which names Node.js would find in the place of a file of the package', t => {
+  const isShadowing = shadowingOf(['index.js', 'a.json', 'b.node', 'lib/index.json', 'lib/deep/c.mjs', 'node_modules/d/index.js', 'noext'])
+  const rows: readonly (readonly [path: string, isShadowing: boolean])[] = [
+    ['index', true],
+    ['a', true],
+    ['a.js', true],
+    ['a.node', false],
+    ['b.json', true],
+    ['lib.js', true],
+    ['lib.node', true],
+    ['lib.mjs', false],
+    ['lib/index', true],
+    ['lib/index.js', true],
+    ['lib/index.node', false],
+    ['lib/deep', true],
+    ['lib/deep.json', true],
+    ['lib/deep/c', false],
+    ['noext.js', false],
+    ['package.json', true],
+    ['lib/package.json', true],
+    ['uploads/package.json', false],
+    ['node_modules/e/index.js', true],
+    ['lib/node_modules/d/index.js', true],
+    ['node_modules', true],
+    ['node_modules/.cache/babel/package.json', false],
+    ['uploads/photo.js', false],
+    ['data.sqlite', false],
+  ]
+  for (const [path, expected] of rows) t.equal(isShadowing(path), expected, path)
+  t.end()
 })
 
 void t.test('what must not be unpacked leaves nothing', async t => {
