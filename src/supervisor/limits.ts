@@ -71,5 +71,7 @@ export const leftoverGraceMs = 6000
 export const leftoverPollMs = 25
 /** A supervisor that is stopping is waited for this long: longer than its workers may take to drain. */
 export const predecessorMs = 10_000
+/** One that has let go of its socket, or is being killed, is gone after this; else it lives, and somebody removed its socket. */
+export const lastBreathMs = 3000
 /** One word to the service manager by its own tool, which takes some 10 ms. */
 export const notifyDeadlineMs = 10_000

@@ -21,7 +21,7 @@ import {
   supervisorSocket,
   writeRegistry,
 } from '../slots/index.ts'
-import { leftoverGraceMs, leftoverPollMs, predecessorMs } from './limits.ts'
+import { lastBreathMs, leftoverGraceMs, leftoverPollMs, predecessorMs } from './limits.ts'
 
 export interface Registry {
   /** Notes which workers live. */
@@ -41,6 +41,10 @@ export async function becomeOnlyOne(paths: HomePaths, keeper: Keeper): Promise<R
   const file = registryOf(paths)
   const says = { now: 'running' }
   const server = await holdSocket(supervisorSocket(paths.home, paths.run), file, says)
+  if (!(await isPredecessorGone(file))) {
+    server?.close()
+    throw alreadyRunning(file)
+  }
   await endLeftovers(readRegistry(file).slice(1))
   const self = identityOf(process.pid)
   const known = new Map<number, ProcessIdentity>()
@@ -51,7 +55,7 @@ export async function becomeOnlyOne(paths: HomePaths, keeper: Keeper): Promise<R
   }
   note([])
   const release = (): void => {
-    rmSync(file, { force: true })
+    removeOwn(file)
     server?.close()
   }
   const leaving = (): void => {
@@ -75,8 +79,36 @@ async function holdSocket(path: string, file: string, says: { readonly now: stri
     } else if (answer === 'leaving' && performance.now() < deadline) await wait(leftoverPollMs)
     else break
   }
+  throw alreadyRunning(file)
+}
+
+/** Somebody may have removed the socket of one that lives (`rm -r run`): who is noted beside it counts too, and has a moment to end. */
+async function isPredecessorGone(file: string): Promise<boolean> {
+  const deadline = performance.now() + lastBreathMs
+  for (;;) {
+    const [noted] = readRegistry(file)
+    if (noted === undefined || noted.pid === process.pid || !isSameProcess(noted)) return true
+    if (performance.now() > deadline) return false
+    await wait(leftoverPollMs)
+  }
+}
+
+function alreadyRunning(file: string): ShoalError {
   const [running] = readRegistry(file)
-  throw new ShoalError('ALREADY_RUNNING', `the node of this home is running already${running === undefined ? '' : ` (pid ${running.pid})`}`)
+  return new ShoalError(
+    'ALREADY_RUNNING',
+    `the node of this home is running already${running === undefined ? '' : ` (pid ${running.pid})`}`,
+  )
+}
+
+/** What another supervisor has noted stays. What cannot be removed is told apart by its start times. */
+function removeOwn(file: string): void {
+  if (readRegistry(file)[0]?.pid !== process.pid) return
+  try {
+    rmSync(file, { force: true })
+  } catch {
+    // A read-only disk must not make a crash of an orderly end.
+  }
 }
 
 const listen = (server: net.Server, path: string): Promise<string | null> =>

@@ -309,6 +309,26 @@ void t.test('two starts of one home: the second says ALREADY_RUNNING, exit 1, an
   t.equal((await ask(url)).safe, false)
 })
 
+void t.test('a second start where somebody removed the socket of the first: ALREADY_RUNNING; worker and notes stay', async t => {
+  if (process.platform === 'win32') return t.pass('a pipe has no name that could be removed')
+  const home = await makeHome(t)
+  const node = boot(t, home, ['start'])
+  const url = await node.url()
+  const { pid } = await ask(url)
+  const { run } = homePaths(home.dir)
+  const notes = readFileSync(join(run, 'supervisor.json'), 'utf8')
+  for (let n = 0; n < 2; n++) {
+    rmSync(join(run, 'supervisor.sock'), { force: true })
+    const second = boot(t, home, ['start'])
+    t.equal(await second.exit, 1)
+    t.match(second.err.join('\n'), /\(ALREADY_RUNNING\)/)
+    t.equal(readFileSync(join(run, 'supervisor.json'), 'utf8'), notes)
+  }
+  t.equal((await ask(url)).pid, pid)
+  node.child.kill('SIGTERM')
+  t.equal(await node.exit, 0)
+})
+
 void t.test('a start refuses what no slot would cure: port, key modes, config', async t => {
   const home = await makeHome(t)
   const taken = net.createServer().listen(0, '127.0.0.1')
