@@ -104,8 +104,11 @@ export interface Failure {
   readonly outcome: Outcome
   readonly message: string
   readonly count: number
-  readonly nodes: readonly { readonly id: string; readonly name: string; readonly serves: string | null }[]
+  /** `again`: what it serves is what it went back to. */
+  readonly nodes: readonly { readonly id: string; readonly name: string; readonly serves: string | null; readonly again: boolean }[]
   readonly log: readonly string[]
+  /** The order that has taken this one's place there. */
+  readonly newer: string | null
 }
 
 export interface BoardWave extends WaveView {
@@ -126,8 +129,12 @@ export interface Board {
   readonly dryRun: boolean
   readonly hasPlan: boolean
   readonly unanswered: number
+  /** Nodes that have said that they can take it. */
+  readonly able: number
   readonly soakMs: number
   readonly window: string | null
+  /** When the window opens, if it is shut: `Sat 02:00 Europe/Berlin`. */
+  readonly opens: string | null
   readonly leftMs: number
   readonly waves: readonly BoardWave[]
   readonly failures: readonly Failure[]

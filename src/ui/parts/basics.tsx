@@ -15,21 +15,29 @@ export const Badge = ({ mark, children }: { readonly mark: Mark; readonly childr
 )
 
 /** A node as one cell of a picture: shape, colour, and words for who does not see them. */
-export const Cell = ({ node, mark }: { readonly node: NodeMark; readonly mark: Mark }): JSX.Element => {
+export const Cell = ({ node, mark, isNamed = false }: CellProps): JSX.Element => {
   const text = `${node.name}: ${words().marks[mark]}${mark === 'transfer' ? ` ${node.percent} %` : ''}`
   return (
     <li>
       <a class={`cell ${toneOf[mark]} ${mark}`} href={linkTo('nodes', node.id)} title={text} aria-label={text}>
         <Icon shape={mark} />
+        {isNamed && <span>{node.name}</span>}
       </a>
     </li>
   )
 }
 
-export const Cells = ({ nodes, markOf, label }: CellsProps): JSX.Element => (
-  <ul class="cells" aria-label={label}>
+interface CellProps {
+  readonly node: NodeMark
+  readonly mark: Mark
+  /** With its name beside it, where there are few. */
+  readonly isNamed?: boolean
+}
+
+export const Cells = ({ nodes, markOf, label, isNamed = false }: CellsProps): JSX.Element => (
+  <ul class={isNamed ? 'cells named' : 'cells'} aria-label={label}>
     {nodes.map(node => (
-      <Cell key={node.id} node={node} mark={markOf(node)} />
+      <Cell key={node.id} node={node} mark={markOf(node)} isNamed={isNamed} />
     ))}
   </ul>
 )
@@ -38,6 +46,7 @@ interface CellsProps {
   readonly nodes: readonly NodeMark[]
   readonly markOf: (node: NodeMark) => Mark
   readonly label: string
+  readonly isNamed?: boolean
 }
 
 /** A command that does the same as what stands above it: to learn, to write down, to tell somebody on the phone. */

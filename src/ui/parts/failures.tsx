@@ -6,29 +6,14 @@ import type { JSX } from 'preact'
 import { post } from '../api/http.ts'
 import type { Board, Failure } from '../api/types.ts'
 import { explained, type Explained } from '../words/causes.ts'
+import { linkTo } from '../route.ts'
 import { language, words } from '../words/index.ts'
 import { Action } from './action.tsx'
 import { Badge, Commands } from './basics.tsx'
+import { lineOfText } from './log-line.ts'
 import { markInRollout } from './marks.ts'
-import { releaseName, shortId } from './say.ts'
-
-const maxNames = 6
-
-function namesOf(failure: Failure): string {
-  const w = words()
-  const names = failure.nodes.slice(0, maxNames).map(node => node.name)
-  return w.list(failure.count > names.length ? [...names, w.rollout.and(failure.count - names.length)] : names)
-}
-
-function presentOf(failure: Failure): string {
-  const w = words().rollout
-  const names = namesOf(failure)
-  if (failure.outcome === 'missing') return w.unseen(names, failure.count)
-  if (failure.outcome === 'refused' || failure.outcome === 'superseded') return w.stays(names)
-  const [serves, ...others] = [...new Set(failure.nodes.map(node => node.serves))]
-  if (serves === null || serves === undefined || others.length > 0) return w.stays(names)
-  return failure.count === 1 ? w.servesOne(names, releaseName(serves)) : w.serves(names, releaseName(serves))
-}
+import { isOver, presentOf } from './rollout-words.ts'
+import { shortId } from './say.ts'
 
 const isExplained = (code: string): code is Explained => Object.hasOwn(explained.en, code)
 
@@ -43,7 +28,9 @@ const Buttons = ({ board, failure, reload }: BlockProps): JSX.Element | null => 
     await post(`rollouts/${board.id}/${action}`, meant)
     reload()
   }
-  if (['completed', 'aborted', 'expired'].includes(board.state)) return null
+  // What follows another order, or was only asked, has nothing to try again.
+  const isLast = isOver(board) && board.state !== 'completed-with-exceptions'
+  if (isLast || board.dryRun || outcome === 'superseded') return null
   const lines = (['retry', 'skip'] as const).map(verb => `shoal rollout ${verb} ${shortId(board.id)} ${short}`)
   return (
     <>
@@ -73,7 +60,7 @@ const Block = ({ board, failure, reload }: BlockProps): JSX.Element => {
       </h3>
       <dl>
         <dt>{r.now}</dt>
-        <dd>{presentOf(failure)}</dd>
+        <dd>{presentOf(failure, w)}</dd>
         {(cause !== null || failure.message !== '') && <dt>{r.happened}</dt>}
         {(cause !== null || failure.message !== '') && (
           <dd>
@@ -81,12 +68,12 @@ const Block = ({ board, failure, reload }: BlockProps): JSX.Element => {
           </dd>
         )}
         {cause !== null && <dt>{r.cure}</dt>}
-        {cause !== null && <dd>{cause[1]}</dd>}
+        {cause !== null && <dd>{failure.newer === null ? cause[1] : <a href={linkTo('rollouts', failure.newer)}>{r.newer}</a>}</dd>}
       </dl>
       {failure.log.length > 0 && (
         <details>
           <summary>{r.evidence(failure.log.length)}</summary>
-          <pre tabIndex={0}>{failure.log.join('\n')}</pre>
+          <pre tabIndex={0}>{failure.log.map(lineOfText).join('\n')}</pre>
         </details>
       )}
       <Buttons board={board} failure={failure} reload={reload} />

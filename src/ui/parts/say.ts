@@ -45,3 +45,15 @@ export const shortId = (id: string): string => id.slice(0, 8)
 
 /** `name@version`, as orders and commands name a release. */
 export const idOf = (release: { readonly name: string; readonly version: string }): string => `${release.name}@${release.version}`
+
+const days = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']
+const aSunday = Date.UTC(2026, 10, 29)
+
+/** When a window opens, with the day in the language: `Sat 02:00 Europe/Berlin` is `Sa 02:00 (Europe/Berlin)`. */
+export function opening(text: string, locale: string): string {
+  const [, day = '', time = '', zone] = /^(\w{3}) (\d\d:\d\d)(?: (\S+))?$/.exec(text) ?? []
+  if (time === '') return text
+  const date = aSunday + 86_400_000 * days.indexOf(day)
+  const name = new Intl.DateTimeFormat(locale, { weekday: 'short', timeZone: 'UTC' }).format(date)
+  return `${name} ${time}${zone === undefined ? '' : ` (${zone})`}`
+}

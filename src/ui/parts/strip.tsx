@@ -1,23 +1,11 @@
 /** A rollout in one line: what, how far, its waves, and the way to its own screen. */
 import type { JSX } from 'preact'
-import type { Board, BoardWave, RolloutState } from '../api/types.ts'
+import type { Board, BoardWave } from '../api/types.ts'
 import { linkTo } from '../route.ts'
 import { words } from '../words/index.ts'
 import { Badge } from './basics.tsx'
-import type { Mark } from './marks.ts'
-import { rolloutSentence } from './rollout-words.ts'
+import { markOfRollout, rolloutSentence, rolloutWord } from './rollout-words.ts'
 import { releaseName } from './say.ts'
-
-export const markOfState: Readonly<Record<RolloutState, Mark>> = {
-  open: 'busy',
-  paused: 'held',
-  halted: 'failed',
-  stalled: 'lost',
-  aborted: 'excused',
-  expired: 'excused',
-  completed: 'ok',
-  'completed-with-exceptions': 'refused',
-}
 
 const Wave = ({ wave }: { readonly wave: BoardWave }): JSX.Element => (
   <span class={`bar ${wave.state}`} style={{ flexGrow: wave.size }}>
@@ -32,7 +20,7 @@ export const RolloutStrip = ({ board }: { readonly board: Board }): JSX.Element 
     <article class={`strip ${board.state}`}>
       <p class="strip-title">
         <a href={linkTo('rollouts', board.id)}>{releaseName(board.release)}</a>
-        <Badge mark={markOfState[board.state]}>{w.states[board.state]}</Badge>
+        <Badge mark={markOfRollout(board)}>{rolloutWord(board, w)}</Badge>
         {board.dryRun && <span class="tag">{w.rollout.dryRun}</span>}
       </p>
       <div class="bars" aria-hidden="true">

@@ -4,45 +4,47 @@ import type { Board, BoardWave } from '../api/types.ts'
 import { words } from '../words/index.ts'
 import { Badge, Cells } from './basics.tsx'
 import { markInRollout } from './marks.ts'
-import { gateSentence } from './rollout-words.ts'
-
-type GateState = 'open' | 'shut' | 'next'
-
-/** The gate that the rollout stands before is the one to look at. */
-function gateStateOf(board: Board, at: number): GateState {
-  const wave = board.waves[at]
-  const isOpen = wave === undefined ? board.waves[at - 1]?.state === 'passed' : wave.state !== 'closed'
-  if (isOpen) return 'open'
-  const before = board.waves[at - 1]
-  return before === undefined || before.state !== 'closed' ? 'next' : 'shut'
-}
+import { gateSentence, gateStateOf, isHaltedIn } from './rollout-words.ts'
 
 const Gate = ({ board, at }: { readonly board: Board; readonly at: number }): JSX.Element => {
-  const state = gateStateOf(board, at)
+  const w = words()
+  const state = gateStateOf(board, at, w)
   return (
     <p class={`gate ${state}`}>
       <svg class="lock" viewBox="0 0 24 24" aria-hidden="true" focusable="false">
         <path d={state === 'open' ? 'M8 11V8a4 4 0 0 1 7.7-1.500' : 'M8 11V8a4 4 0 0 1 8 0v3'} />
         <rect x="6" y="11" width="12" height="8.5" rx="2" />
       </svg>
-      <span>{gateSentence(board, at, words())}</span>
+      <span>{gateSentence(board, at, w)}</span>
     </p>
   )
 }
 
-const Wave = ({ wave, at }: { readonly wave: BoardWave; readonly at: number }): JSX.Element => {
+/** Nodes of a wave that are drawn with their names. */
+const maxNamed = 8
+
+const Stand = ({ board, wave }: { readonly board: Board; readonly wave: BoardWave }): JSX.Element => {
+  const w = words()
+  if (isHaltedIn(board, wave)) return <Badge mark="failed">{`${w.states.halted} · ${w.rollout.failed(wave.failed)}`}</Badge>
+  return (
+    <Badge mark={wave.state === 'passed' ? 'ok' : wave.state === 'open' ? 'busy' : 'waiting'}>{w.rollout.waveStates[wave.state]}</Badge>
+  )
+}
+
+const Wave = ({ board, wave, at }: { readonly board: Board; readonly wave: BoardWave; readonly at: number }): JSX.Element => {
   const w = words()
   const title = at === 0 ? w.rollout.firstWave : w.rollout.wave(at + 1)
   const hidden = wave.size - wave.cells.length
+  const state = isHaltedIn(board, wave) ? 'halted' : wave.state
+  const failed = wave.failed > 0 && state !== 'halted' ? ` · ${w.rollout.failed(wave.failed)}` : ''
   return (
-    <div class={`card wave ${wave.state}`} aria-current={wave.state === 'open' ? 'step' : undefined}>
+    <div class={`card wave ${state}`} aria-current={state === 'open' ? 'step' : undefined}>
       <h2>
-        {title}{' '}
-        <Badge mark={wave.state === 'passed' ? 'ok' : wave.state === 'open' ? 'busy' : 'waiting'}>{w.rollout.waveStates[wave.state]}</Badge>
+        {title} {!board.dryRun && <Stand board={board} wave={wave} />}
       </h2>
-      <p class="sub">{w.rollout.confirmed(wave.confirmed, wave.size)}</p>
+      <p class="sub">{board.dryRun ? w.nodes(wave.size) : `${w.rollout.confirmed(wave.confirmed, wave.size)}${failed}`}</p>
       {hidden > 0 && <Counts wave={wave} />}
-      <Cells nodes={wave.cells} markOf={markInRollout} label={title} />
+      <Cells nodes={wave.cells} markOf={markInRollout} label={title} isNamed={wave.size <= maxNamed} />
       {hidden > 0 && <p class="sub">{w.rollout.more(hidden)}</p>}
     </div>
   )
@@ -74,8 +76,8 @@ export const Waves = ({ board }: { readonly board: Board }): JSX.Element => (
   <ol class="waves">
     {board.waves.map((wave, at) => (
       <li key={at}>
-        <Gate board={board} at={at} />
-        <Wave wave={wave} at={at} />
+        {(at === 0 || !board.dryRun) && <Gate board={board} at={at} />}
+        <Wave board={board} wave={wave} at={at} />
       </li>
     ))}
     {board.waves.length > 0 && !board.dryRun && (

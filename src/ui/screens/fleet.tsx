@@ -6,6 +6,7 @@ import { Badge, Cells, Empty, Loading } from '../parts/basics.tsx'
 import { Icon } from '../parts/icon.tsx'
 import { markOf } from '../parts/marks.ts'
 import { NodeTable } from '../parts/node-table.tsx'
+import { isStuck } from '../parts/rollout-words.ts'
 import { RolloutStrip } from '../parts/strip.tsx'
 import { duration } from '../parts/say.ts'
 import { linkTo } from '../route.ts'
@@ -44,18 +45,13 @@ const Ailing = ({ node }: { readonly node: NodeView }): JSX.Element => {
   )
 }
 
-const stuck = new Set(['halted', 'stalled', 'paused'])
-
 const NeedsYou = ({ summary }: { readonly summary: Summary }): JSX.Element | null => {
   const w = words()
-  const rollouts = summary.rollouts.filter(r => stuck.has(r.state))
+  const rollouts = summary.rollouts.filter(isStuck)
   if (rollouts.length === 0 && summary.ailing.length === 0) return null
   return (
     <section class="needs" aria-labelledby="needs">
       <h2 id="needs">{w.fleet.needsYou}</h2>
-      {rollouts.map(board => (
-        <RolloutStrip key={board.id} board={board} />
-      ))}
       {summary.ailing.length > 0 && (
         <ul class="ailing">
           {summary.ailing.map(node => (
@@ -63,6 +59,9 @@ const NeedsYou = ({ summary }: { readonly summary: Summary }): JSX.Element | nul
           ))}
         </ul>
       )}
+      {rollouts.map(board => (
+        <RolloutStrip key={board.id} board={board} />
+      ))}
     </section>
   )
 }
@@ -94,7 +93,7 @@ export const Fleet = (): JSX.Element => {
   const { value } = useQuery<Summary>('summary', ['nodes', 'rollouts', 'releases'])
   const summary = value.value
   if (summary === null) return <Loading />
-  const under = summary.rollouts.filter(r => !stuck.has(r.state))
+  const under = summary.rollouts.filter(r => !isStuck(r))
   return (
     <>
       <Hero summary={summary} />

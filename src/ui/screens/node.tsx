@@ -10,8 +10,10 @@ import { useTitle } from '../live/title.ts'
 import { Action, asRefusal, Forbidden } from '../parts/action.tsx'
 import { Commands, Loading, Problem } from '../parts/basics.tsx'
 import { Icon } from '../parts/icon.tsx'
+import { lineOf } from '../parts/log-line.ts'
 import { markOf, toneOf } from '../parts/marks.ts'
 import { heldSentence, stateWord, unseenWord } from '../parts/node-words.ts'
+import { NotHere } from '../parts/not-here.tsx'
 import { Remove } from '../parts/remove.tsx'
 import { duration, moment, releaseName, shortId, size } from '../parts/say.ts'
 import { type PeerTest, stepName, Steps } from '../parts/steps.tsx'
@@ -112,16 +114,6 @@ interface LogPage {
   readonly lines: readonly Readonly<Record<string, unknown>>[]
 }
 
-const textOf = ({ time, event, ...rest }: Readonly<Record<string, unknown>>): string => {
-  const text =
-    typeof rest['text'] === 'string'
-      ? rest['text']
-      : Object.entries(rest)
-          .map(([key, value]) => `${key}=${JSON.stringify(value)}`)
-          .join(' ')
-  return `${String(time).slice(11, 19)}  ${String(event)}  ${text}`
-}
-
 /** ms between two looks at a log that is open. */
 const followMs = 2000
 
@@ -134,7 +126,7 @@ const Log = ({ node, isOpenAtFirst }: { readonly node: NodeView; readonly isOpen
     if (document.hidden) return
     get<LogPage>(`nodes/${node.id}/logs?lines=60`).then(
       page => {
-        lines.value = page.lines.map(textOf)
+        lines.value = page.lines.map(lineOf)
         refusal.value = null
       },
       (error: unknown) => (refusal.value = asRefusal(error)),
@@ -193,7 +185,8 @@ export const NodePage = ({ id }: { readonly id: string }): JSX.Element => {
   const { value, refusal, reload } = useQuery<NodeView>(`nodes/${encodeURIComponent(id)}`, ['nodes'])
   const node = value.value
   useTitle(node?.name ?? null)
-  if (refusal.value !== null) return <Problem code={refusal.value.code} message={refusal.value.message} />
+  const w = words()
+  if (refusal.value !== null) return <NotHere refusal={refusal.value} what={w.node.missing} screen="fleet" back={w.screens.fleet} />
   if (node === null) return <Loading />
   const isFine = !['bad', 'warn'].includes(toneOf[markOf(node)])
   // Where one looks first when something is wrong. By their keys they are moved and not made anew when the node gets well.
@@ -202,7 +195,7 @@ export const NodePage = ({ id }: { readonly id: string }): JSX.Element => {
   return (
     <>
       <p>
-        <a href={linkTo('fleet')}>{words().screens.fleet}</a>
+        <a href={linkTo('fleet')}>{w.screens.fleet}</a>
       </p>
       <Head node={node} />
       <Verbs node={node} reload={reload} />

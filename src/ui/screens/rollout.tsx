@@ -5,12 +5,12 @@ import type { Board } from '../api/types.ts'
 import { useQuery } from '../live/query.ts'
 import { useTitle } from '../live/title.ts'
 import { Action, Forbidden } from '../parts/action.tsx'
-import { Badge, Commands, Loading, Problem } from '../parts/basics.tsx'
+import { Badge, Commands, Loading } from '../parts/basics.tsx'
 import { Failures } from '../parts/failures.tsx'
 import { Icon } from '../parts/icon.tsx'
-import { rolloutSentence } from '../parts/rollout-words.ts'
+import { NotHere } from '../parts/not-here.tsx'
+import { isOver, markOfRollout, rolloutSentence, rolloutWord } from '../parts/rollout-words.ts'
 import { duration, moment, releaseName, shortId, size } from '../parts/say.ts'
-import { markOfState } from '../parts/strip.tsx'
 import { WayBack } from '../parts/rollback.tsx'
 import { Waves } from '../parts/waves.tsx'
 import { linkTo } from '../route.ts'
@@ -18,11 +18,9 @@ import { words } from '../words/index.ts'
 
 const tones = { ok: 'ok', busy: 'busy', held: 'busy', failed: 'bad', lost: 'warn', refused: 'warn', excused: 'warn' } as const
 
-const isOver = (board: Board): boolean => ['completed', 'completed-with-exceptions', 'aborted', 'expired'].includes(board.state)
-
 const Head = ({ board }: { readonly board: Board }): JSX.Element => {
   const w = words()
-  const mark = markOfState[board.state]
+  const mark = markOfRollout(board)
   const ordered = w.rollout.by(board.by, moment(board.at, w.locale, Date.now()))
   const left = isOver(board) ? '' : ` · ${w.rollout.deadline(duration(board.leftMs, w.locale))}`
   return (
@@ -38,7 +36,7 @@ const Head = ({ board }: { readonly board: Board }): JSX.Element => {
           {rolloutSentence(board, w)}
         </p>
         <p class="sub">
-          <Badge mark={mark}>{w.states[board.state]}</Badge> {ordered}
+          <Badge mark={mark}>{rolloutWord(board, w)}</Badge> {ordered}
           {left} · <code>{shortId(board.id)}</code>
         </p>
       </div>
@@ -55,10 +53,12 @@ const Verbs = ({ board, reload }: { readonly board: Board; readonly reload: () =
   const id = shortId(board.id)
   const flip = board.state === 'paused' ? 'resume' : 'pause'
   const line = (verb: string): string => `shoal rollout ${verb} ${id}`
+  // A dry run holds nobody up: there is nothing to steer.
+  const goesOn = !isOver(board) && !board.dryRun
   return (
     <div class="verbs">
-      {!isOver(board) && <Action label={w.verbs[flip]} run={control(flip)} />}
-      {!isOver(board) && (
+      {goesOn && <Action label={w.verbs[flip]} run={control(flip)} />}
+      {goesOn && (
         <Action
           label={w.verbs.abort}
           kind="danger"
@@ -68,7 +68,7 @@ const Verbs = ({ board, reload }: { readonly board: Board; readonly reload: () =
       )}
       {board.kind === 'app' && !board.dryRun && <WayBack board={board} isOver={isOver(board)} reload={reload} />}
       <Forbidden role="operator" />
-      <Commands lines={[`shoal rollout watch ${id}`, ...(isOver(board) ? [] : [line(flip), line('abort')])]} />
+      <Commands lines={[`shoal rollout watch ${id}`, ...(goesOn ? [line(flip), line('abort')] : [])]} />
     </div>
   )
 }
@@ -89,13 +89,14 @@ const Carried = ({ board }: { readonly board: Board }): JSX.Element | null => {
 export const Rollout = ({ id }: { readonly id: string }): JSX.Element => {
   const { value, refusal, reload } = useQuery<Board>(`rollouts/${encodeURIComponent(id)}/board`, ['rollouts'])
   const board = value.value
-  useTitle(board === null ? null : `${releaseName(board.release)} ${words().states[board.state]}`)
-  if (refusal.value !== null) return <Problem code={refusal.value.code} message={refusal.value.message} />
+  useTitle(board === null ? null : `${releaseName(board.release)} ${rolloutWord(board, words())}`)
+  const w = words().rollout
+  if (refusal.value !== null) return <NotHere refusal={refusal.value} what={w.missing} screen="rollouts" back={w.back} />
   if (board === null) return <Loading />
   return (
     <>
       <p>
-        <a href={linkTo('rollouts')}>{words().rollout.back}</a>
+        <a href={linkTo('rollouts')}>{w.back}</a>
       </p>
       <Head board={board} />
       <Verbs board={board} reload={reload} />

@@ -4,8 +4,8 @@ import type { JSX } from 'preact'
 import type { RolloutView } from '../api/types.ts'
 import { useQuery } from '../live/query.ts'
 import { Badge, Commands, Empty, Loading } from '../parts/basics.tsx'
+import { markOfRollout, rolloutWord } from '../parts/rollout-words.ts'
 import { moment, releaseName } from '../parts/say.ts'
-import { markOfState } from '../parts/strip.tsx'
 import { TableHead } from '../parts/table-head.tsx'
 import { linkTo } from '../route.ts'
 import { words } from '../words/index.ts'
@@ -23,7 +23,7 @@ const Row = ({ rollout }: { readonly rollout: RolloutView }): JSX.Element => {
         {rollout.kind === 'shoal' && <span class="tag">Shoal</span>}
       </th>
       <td data-label={c.state}>
-        <Badge mark={markOfState[rollout.state]}>{w.states[rollout.state]}</Badge>
+        <Badge mark={markOfRollout(rollout)}>{rolloutWord(rollout, w)}</Badge>
       </td>
       <td data-label={c.nodes}>{rollout.dryRun ? w.nodes(total) : w.rollout.confirmed(confirmed, total)}</td>
       <td data-label={c.by}>{rollout.initiatedBy}</td>

@@ -215,6 +215,7 @@ export const de: Words = {
     },
     log: 'Letzte Protokollzeilen',
     noLog: 'Der Knoten kann jetzt nicht nach seinem Protokoll gefragt werden.',
+    missing: 'Diesen Knoten gibt es in der Flotte nicht.',
     hold: 'Anhalten',
     unhold: 'Weiterlaufen lassen',
     askHold: name => `${name} anhalten?`,
@@ -276,6 +277,7 @@ export const de: Words = {
     confirmedCan: (n, can, excused) => `${n} von ${can}, die können; ${excused} ausgelassen`,
     wave: n => `Welle ${n}`,
     firstWave: 'Welle 1, Vorhut',
+    failed: n => `${n} gescheitert`,
     waveStates: { closed: 'zu', open: 'offen', passed: 'durch' },
     more: n => `und ${n}, die warten oder fertig sind`,
     gate: {
@@ -291,6 +293,9 @@ export const de: Words = {
       aborted: 'Endgültig zu: abgebrochen.',
       expired: 'Endgültig zu: die Frist ist vorbei.',
       open: 'Offen.',
+      opens: text => `Wartet: das Zeitfenster öffnet ${text}.`,
+      soaks: (text, wave) => `Wartet: Welle ${wave} ist durch; ${text} danach beginnt die nächste.`,
+      replaced: 'Endgültig zu: ein neuerer Auftrag gilt an seiner Stelle.',
       first: 'Vorprüfung',
       ends: n => `Endet, wenn ${n === 1 ? 'ein weiterer Knoten' : `${n} weitere Knoten`} bestätigt ${n === 1 ? 'hat' : 'haben'}.`,
     },
@@ -304,7 +309,11 @@ export const de: Words = {
       expired: 'Abgelaufen: die Frist ist vorbei. Niemand sonst beginnt.',
       completed: total => (total === 1 ? 'Fertig: der Knoten hat bestätigt.' : `Fertig: alle ${nodes(total)} haben bestätigt.`),
       exceptions: (n, total) => `Fertig mit Ausnahmen: ${n} von ${nodes(total)} haben bestätigt.`,
+      replaced: n => `Auf ${nodes(n)} gilt ein neuerer Auftrag. Diesen beginnt dort niemand mehr.`,
       dryRun: 'Jeder Knoten kann es nehmen. Eine Probe ändert nichts.',
+      could: (n, total, rest) => `${n} von ${total} könnten es nehmen; ${rest}. Eine Probe ändert nichts.`,
+      cannot: (names, n, why) => `${names} ${n === 1 ? 'kann' : 'können'} es nicht: ${why}`,
+      unseen: names => `${names} nicht gesehen`,
     },
     deadline: text => `noch ${text}`,
     verbs: {
@@ -337,7 +346,12 @@ export const de: Words = {
     now: 'Jetzt',
     serves: (names, release) => `${names} dienen wieder mit ${release}; ihre Daten sind, wie sie waren.`,
     servesOne: (name, release) => `${name} dient wieder mit ${release}; seine Daten sind, wie sie waren.`,
+    without: names => `${names}: jetzt ohne App.`,
+    servesNow: (names, release) => `${names}: jetzt mit ${release}.`,
     stays: names => `${names}: unberührt.`,
+    newer: 'Nichts: ein neuerer Auftrag hat ihn ersetzt.',
+    answered: 'nicht alle können',
+    missing: 'Dieses Rollout gibt es hier nicht.',
     unseen: (names, n) =>
       n === 1
         ? `${names}: niemand sieht ihn. Er holt von selbst auf, wenn er wieder da ist.`

@@ -221,6 +221,7 @@ export const en = {
     },
     log: 'Last log lines',
     noLog: 'The node cannot be asked for its log now.',
+    missing: 'There is no such node in the fleet.',
     hold: 'Hold',
     unhold: 'Let go on',
     askHold: (name: string) => `Hold ${name}?`,
@@ -282,6 +283,7 @@ export const en = {
     confirmedCan: (n: number, can: number, excused: number) => `${n} of ${can} who can; ${excused} left out`,
     wave: (n: number) => `Wave ${n}`,
     firstWave: 'Wave 1, canary',
+    failed: (n: number) => `${n} failed`,
     waveStates: { closed: 'closed', open: 'open', passed: 'passed' },
     more: (n: number) => `and ${n} that wait or are done`,
     gate: {
@@ -297,6 +299,9 @@ export const en = {
       aborted: 'Closed for good: aborted.',
       expired: 'Closed for good: the deadline has passed.',
       open: 'Open.',
+      opens: (text: string) => `Waits: the window opens ${text}.`,
+      soaks: (text: string, wave: number) => `Waits: wave ${wave} has passed; ${text} after that the next begins.`,
+      replaced: 'Closed for good: a newer order has taken its place.',
       first: 'Preflight',
       ends: (n: number) => `Ends when ${n === 1 ? 'one more node has' : `${n} more nodes have`} confirmed.`,
     },
@@ -310,7 +315,11 @@ export const en = {
       expired: 'Expired: the deadline has passed. Nobody else begins.',
       completed: (total: number) => (total === 1 ? 'Completed: the node confirmed.' : `Completed: all ${nodes(total)} confirmed.`),
       exceptions: (n: number, total: number) => `Completed with exceptions: ${n} of ${nodes(total)} confirmed.`,
+      replaced: (n: number) => `A newer order has taken its place on ${nodes(n)}. Nobody begins this one any more.`,
       dryRun: 'Every node can take it. A dry run changes nothing.',
+      could: (n: number, total: number, rest: string) => `${n} of ${total} could take it; ${rest}. A dry run changes nothing.`,
+      cannot: (names: string, _n: number, why: string) => `${names} cannot: ${why}`,
+      unseen: (names: string) => `${names} not seen`,
     },
     deadline: (text: string) => `${text} left`,
     verbs: {
@@ -343,7 +352,12 @@ export const en = {
     now: 'Now',
     serves: (names: string, release: string) => `${names} serve ${release} again; their data is as it was.`,
     servesOne: (name: string, release: string) => `${name} serves ${release} again; its data is as it was.`,
+    without: (names: string) => `${names}: now without an app.`,
+    servesNow: (names: string, release: string) => `${names}: now on ${release}.`,
     stays: (names: string) => `${names}: untouched.`,
+    newer: 'Nothing: a newer order has replaced it.',
+    answered: 'not all can',
+    missing: 'There is no such rollout here.',
     unseen: (names: string, n: number) =>
       n === 1
         ? `${names}: nobody sees it. It catches up by itself when it is back.`

@@ -1,10 +1,20 @@
 // The pure parts of the dashboard: marks, sentences, the form of a rollout.
 import t from 'tap'
-import type { Board, NodeMark, Summary } from '../../../src/ui/api/types.ts'
+import type { Board, Failure, NodeMark, Summary } from '../../../src/ui/api/types.ts'
 import { markInRollout, markOf } from '../../../src/ui/parts/marks.ts'
-import { gateSentence, rolloutSentence } from '../../../src/ui/parts/rollout-words.ts'
+import { lineOf, lineOfText } from '../../../src/ui/parts/log-line.ts'
+import {
+  gateSentence,
+  gateStateOf,
+  isHaltedIn,
+  isOver,
+  isStuck,
+  presentOf,
+  rolloutSentence,
+  rolloutWord,
+} from '../../../src/ui/parts/rollout-words.ts'
+import { duration, opening, releaseName, size } from '../../../src/ui/parts/say.ts'
 import { heldSentence, stateWord, unseenWord, whyWord } from '../../../src/ui/parts/node-words.ts'
-import { duration, releaseName, size } from '../../../src/ui/parts/say.ts'
 import { plainPrune, pruneBody, pruneCommand } from '../../../src/ui/more/prune-wish.ts'
 import { commandOf, plainForm, wishOf } from '../../../src/ui/parts/wish.ts'
 import { sentenceOf } from '../../../src/ui/screens/sentence.ts'
@@ -48,14 +58,24 @@ const board = (more: Partial<Board> = {}): Board => ({
   dryRun: false,
   hasPlan: true,
   unanswered: 0,
+  able: 3,
   soakMs: 10_000,
   window: null,
+  opens: null,
   leftMs: 1000,
   waves: [wave({ state: 'open', size: 1, need: 1 }), wave()],
   failures: [],
   bytes: { fetched: 0, reused: 0, served: 0, sources: 0 },
   ...more,
 })
+
+const served = (name: string, serves: string | null, again = false): Failure['nodes'][number] => ({ id: name, name, serves, again })
+
+const failure = (more: Partial<Failure> = {}): Failure => {
+  const nodes = more.nodes ?? [served('box-3', null)]
+  const plain = { code: 'APP_START_FAILED', platform: 'linux-x64', outcome: 'rolled-back', message: 'no printer' } as const
+  return { ...plain, count: nodes.length, log: [], newer: null, ...more, nodes }
+}
 
 const summary = (more: Partial<Summary> = {}): Summary => ({
   fleet: 'f',
@@ -230,5 +250,91 @@ await t.test('one node is not many', t => {
   t.match(rolloutSentence(stalled(1), de), /wenn er wieder da ist, oder ohne ihn/)
   t.match(rolloutSentence(stalled(2), de), /wenn sie wieder da sind, oder ohne sie/)
   t.match(rolloutSentence(stalled(1), en), /when it comes back, or without it/)
+  t.end()
+})
+
+await t.test('a gate is not open while its window is shut, nor while the wave before soaks', t => {
+  const first = board({ window: 'Sat 02:00-04:00 Europe/Berlin', opens: 'Sat 02:00 Europe/Berlin' })
+  t.equal(gateSentence(first, 0, en), 'Waits: the window opens Sat 02:00 (Europe/Berlin).')
+  t.equal(gateSentence(first, 0, de), 'Wartet: das Zeitfenster öffnet Sa 02:00 (Europe/Berlin).')
+  t.equal(gateStateOf(first, 0, en), 'next')
+  t.equal(opening('Mon,Thu 02:00-04:00 Nowhere/Land', 'de'), 'Mon,Thu 02:00-04:00 Nowhere/Land', 'a zone that nobody knows')
+  const passed = wave({ state: 'passed', size: 1, need: 1, confirmed: 1, waiting: 0 })
+  const soaks = board({ waves: [passed, wave({ state: 'open' })] })
+  t.equal(gateSentence(soaks, 1, en), 'Waits: wave 1 has passed; 10 seconds after that the next begins.')
+  t.equal(gateStateOf(soaks, 1, en), 'next')
+  const begun = board({ waves: [passed, wave({ state: 'open', cells: [node({ step: 'switching' }), node()] })] })
+  t.equal(gateSentence(begun, 1, en), en.rollout.gate.open)
+  t.equal(gateStateOf(begun, 1, en), 'open')
+  t.end()
+})
+
+await t.test('what failed is said as it is now', t => {
+  t.equal(presentOf(failure(), en), 'box-3: now without an app.', 'the first release of all')
+  const newer = failure({ nodes: [served('box-3', 'hello@1.0.0')] })
+  t.equal(presentOf(newer, en), 'box-3: now on hello 1.0.0.', 'which it never served before')
+  const back = failure({ nodes: [served('box-3', 'hello@1.0.0', true)] })
+  t.equal(presentOf(back, en), 'box-3 serves hello 1.0.0 again; its data is as it was.')
+  const several = failure({ nodes: [served('a', null), served('b', 'hello@1.0.0', true), served('c', 'hello@1.0.0', true)] })
+  t.equal(presentOf(several, en), 'a: now without an app. b and c serve hello 1.0.0 again; their data is as it was.')
+  t.equal(presentOf(failure({ outcome: 'superseded', nodes: [served('a', 'x@1.0.0')] }), de), 'a: unberührt.')
+  t.end()
+})
+
+await t.test('what a newer order has replaced is not waited for, and untouched only where nobody has begun', t => {
+  const nodes = [served('b', null), served('c', null)]
+  const replaced = board({
+    state: 'halted',
+    failures: [failure({ outcome: 'superseded', code: 'SUPERSEDED', newer: 'n', nodes }), failure()],
+    waves: [wave({ size: 1, failed: 1 }), wave({ size: 1, missing: 1 }), wave({ size: 1, missing: 1 })],
+  })
+  t.equal(gateSentence(replaced, 0, en), en.rollout.gate.open, 'wave 1 has begun')
+  t.equal(gateSentence(replaced, 1, en), 'Closed: 1 failed, 0 allowed.')
+  t.equal(gateSentence(replaced, 2, en), en.rollout.gate.replaced)
+  const untouched = board({ ...replaced, state: 'stalled', waves: [wave({ missing: 2 })] })
+  t.equal(gateSentence(untouched, 0, en), en.rollout.gate.replaced)
+  t.equal(rolloutSentence(untouched, en), 'A newer order has taken its place on 2 nodes. Nobody begins this one any more.')
+  const refused = board({ state: 'stalled', waves: [wave({ missing: 2 })], failures: [failure({ outcome: 'refused' })] })
+  t.equal(gateSentence(refused, 0, en), 'Closed: 1 node cannot take it. Nobody is touched.')
+  t.end()
+})
+
+await t.test('a dry run that somebody cannot take needs nobody', t => {
+  const no = failure({ outcome: 'refused', code: 'FAILED_BEFORE', message: 'hello@1.2.0 failed here before' })
+  const dry = board({ dryRun: true, state: 'stalled', able: 2, failures: [no], waves: [wave({ size: 3, need: 3, missing: 1 })] })
+  t.equal(rolloutSentence(dry, en), '2 of 3 could take it; box-3 cannot: hello@1.2.0 failed here before. A dry run changes nothing.')
+  t.match(rolloutSentence(dry, de), /2 von 3 könnten es nehmen; box-3 kann es nicht: hello/)
+  t.match(rolloutSentence({ ...dry, state: 'completed' }, en), /^2 of 3 could/, 'nor is it said that every node can')
+  t.ok(isOver(dry))
+  t.notOk(isStuck(dry))
+  t.equal(rolloutWord(dry, en), 'not all can')
+  t.match(sentenceOf(summary({ rollouts: [dry] }), en), { tone: 'ok', rest: '' })
+  t.ok(isStuck(board({ state: 'stalled' })))
+  t.notOk(isOver(board({ state: 'stalled' })))
+  t.end()
+})
+
+await t.test('a wave in which too many failed is halted, and the others are not', t => {
+  const halted = board({ state: 'halted', waves: [wave({ state: 'open', failed: 1 }), wave()] })
+  t.strictSame(
+    halted.waves.map(each => isHaltedIn(halted, each)),
+    [true, false],
+  )
+  t.notOk(isHaltedIn(board(), wave({ failed: 1, maxFailed: 1 })))
+  t.end()
+})
+
+await t.test('evidence is read as lines, without the digests of slots, also where it was cut', t => {
+  const slot = `file:///tmp/f/3/instance/slots/${'6'.repeat(64)}/src/app/run.ts:27:11`
+  const entry = { time: '2026-11-29T07:03:58.461Z', event: 'worker failed', on: 'go', error: `Error: no printer\n    at start (${slot})` }
+  const whole = '07:03:58  worker failed  on=go error=Error: no printer\n    at start (src/app/run.ts:27:11)'
+  t.equal(lineOf(entry), whole)
+  t.equal(lineOfText(JSON.stringify(entry)), whole)
+  t.equal(
+    lineOfText(JSON.stringify(entry).slice(0, -4)),
+    '07:03:58  worker failed  "on":"go","error":"Error: no printer\n    at start (src/app/run.ts:27:1 …',
+  )
+  t.equal(lineOf({ time: entry.time, event: 'output', text: 'C:\\new' }), '07:03:58  output  C:\\new')
+  t.equal(lineOfText('an app’s own line'), 'an app’s own line')
   t.end()
 })
