@@ -46,6 +46,8 @@ const slice = 50
 const againMs = 10_000
 const signedKinds = ['root', 'release', 'order', 'control', 'removal', 'member', 'hold']
 
+const logIn = 'POST api/v1/session'
+
 const cut = (text: string, max = 200): string => text.slice(0, max)
 
 export class Audit {
@@ -90,7 +92,9 @@ export class Audit {
     const left = via === 'nobody' && entry.result !== 'ok' ? this.#spare() : 0
     if (left === null) return
     const detail = left === 0 ? entry.detail : `${entry.detail} (${left} more refused before)`.trim()
-    this.#append([{ ...rest, object: cut(entry.object), detail: cut(detail), at: this.#now(), who: nameOf(caller), via, fact: null }])
+    // Who logs in is nobody until they are in: then it is whom the answer names.
+    const who = entry.action === logIn && entry.result === 'ok' ? cut(entry.object) : nameOf(caller)
+    this.#append([{ ...rest, object: cut(entry.object), detail: cut(detail), at: this.#now(), who, via, fact: null }])
   }
 
   /** null: not this one; else how many were left out since the last. */

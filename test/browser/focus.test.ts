@@ -38,6 +38,8 @@ await t.test('a held node says who holds it and why; held, and let go on, its bu
   t.equal(await focused(), 'BUTTON Let go on')
   t.equal(await page.title(), `${second.name} · Shoal`)
   await show(page, '#/')
+  // A reader is told, at most once in two seconds.
+  await page.locator('.hero [role=status]', { hasText: '1 held' }).waitFor(slow)
   await page.locator('tr', { hasText: second.name }).getByText('Held by anna: a new disk').waitFor(slow)
   await show(page, `#/nodes/${second.id}`)
   await press(page, button('Let go on'))

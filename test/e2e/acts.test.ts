@@ -167,7 +167,7 @@ void t.test('what a session’s operator does in plain words, the node signs wit
     t.ok(has({ who: 'otto', via: 'fact', action: 'order', object: 'till@1.0.0' }), 'and what was signed')
     t.ok(has({ who: operator, via: 'fact', action: 'removal' }))
     t.ok(has({ who: 'vera', via: 'session', action: 'POST api/v1/releases', result: 'NOT_ALLOWED' }), 'who was refused too')
-    t.ok(has({ who: '', via: 'nobody', action: 'POST api/v1/session', object: operator, result: 'ok' }))
+    t.ok(has({ who: operator, via: 'nobody', action: 'POST api/v1/session', object: operator, result: 'ok' }))
     t.ok(has({ who: 'home', via: 'home', action: 'POST api/v1/tokens', result: 'ok' }))
     const text = JSON.stringify(all)
     for (const secret of [passphrase, made.json.passphrase, admin.session!.cookie, 'shoal1.', 'shoal_']) t.notOk(text.includes(secret))

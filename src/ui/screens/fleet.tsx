@@ -1,6 +1,7 @@
 /** The fleet: one sentence, what needs a person, what is under way, and every node. */
 import type { JSX } from 'preact'
 import type { NodeView, Summary } from '../api/types.ts'
+import { Said } from '../live/said.tsx'
 import { useQuery } from '../live/query.ts'
 import { Badge, Cells, Empty, Loading } from '../parts/basics.tsx'
 import { Icon } from '../parts/icon.tsx'
@@ -25,6 +26,7 @@ const Hero = ({ summary }: { readonly summary: Summary }): JSX.Element => {
       </span>
       <div>
         <h1>{main}</h1>
+        <Said text={rest === '' ? main : `${main} ${rest}`} />
         {rest !== '' && <p class="rest">{rest}</p>}
         <p class="sub">{sub}</p>
       </div>

@@ -364,7 +364,7 @@ export const de: Words = {
     bytes: 'Bytes',
     fetched: 'von anderen Knoten geholt',
     reused: 'waren schon da',
-    sources: n => `von ${many(n, 'Knoten', 'Knoten')} zugleich`,
+    sources: n => (n === 1 ? 'von einem Knoten' : `von ${n} Knoten zugleich`),
     everyNode: 'Jeder Knoten',
     none: 'Noch wurde nichts ausgerollt.',
     columns: { release: 'Release', state: 'Zustand', nodes: 'Knoten', by: 'Von', at: 'Beauftragt' },

@@ -250,6 +250,9 @@ await t.test('one node is not many', t => {
   t.match(rolloutSentence(stalled(1), de), /wenn er wieder da ist, oder ohne ihn/)
   t.match(rolloutSentence(stalled(2), de), /wenn sie wieder da sind, oder ohne sie/)
   t.match(rolloutSentence(stalled(1), en), /when it comes back, or without it/)
+  t.equal(en.rollout.evidence(1), 'Last log line')
+  t.equal(en.rollout.sources(1), 'from one peer')
+  t.equal(de.rollout.sources(1), 'von einem Knoten')
   t.end()
 })
 
