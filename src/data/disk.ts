@@ -1,8 +1,9 @@
 /** What this room changes on the disk, and nothing more: tests give one that dies or is full at any of these. */
 import { constants } from 'node:fs'
-import { chmod, copyFile, mkdir, open, rmdir, symlink, utimes } from 'node:fs/promises'
+import { chmod, copyFile, lstat, mkdir, open, rmdir, symlink, utimes } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { ShoalError, systemCodeOf } from '../model/index.ts'
-import { realDisk, removeTree, renameDurable, syncFlags, writeDurable } from '../slots/index.ts'
+import { hasModes, realDisk, removeTree, renameDurable, syncFlags, writeDurable } from '../slots/index.ts'
 
 export interface TreeDisk {
   /** 0700; that it is there already is no error. */
@@ -14,7 +15,7 @@ export interface TreeDisk {
   readonly setMode: (path: string, mode: number) => Promise<void>
   readonly syncFile: (path: string) => Promise<void>
   readonly syncFolder: (path: string) => Promise<void>
-  /** Durable for the folder that it comes to. @throws the system's EXDEV from disk to disk */
+  /** Durable for the folder that it comes to; what its owner may not write to is moved all the same. @throws the system's EXDEV from disk to disk */
   readonly rename: (from: string, to: string) => Promise<void>
   readonly removeEmpty: (path: string) => Promise<void>
   readonly removeTree: (path: string) => Promise<void>
@@ -32,6 +33,35 @@ async function syncFile(path: string): Promise<void> {
   }
 }
 
+/** A folder whose owner took the right to write from himself has it for a moment. @returns its mode then; null: nothing to give */
+async function makeWritable(path: string): Promise<number | null> {
+  const stats = await lstat(path)
+  if (!stats.isDirectory() || (stats.mode & 0o200) !== 0 || stats.uid !== process.geteuid?.()) return null
+  await chmod(path, (stats.mode & 0o7777) | 0o200)
+  return stats.mode & 0o7777
+}
+
+/** Linux moves a folder only if one may write to it, since its `..` changes, and to both that it is in. Killed in between, it may be written to. */
+async function renameAnyway(from: string, to: string): Promise<void> {
+  if (!hasModes) return renameDurable(from, to)
+  const given: (readonly [path: string, mode: number])[] = []
+  const give = async (path: string, later = path): Promise<void> => {
+    const mode = await makeWritable(path)
+    if (mode !== null) given.push([later, mode])
+  }
+  await give(dirname(from))
+  await give(dirname(to))
+  await give(from, to)
+  try {
+    await renameDurable(from, to)
+  } catch (error) {
+    // It stays where it was, and as it was.
+    for (const [path, mode] of given) await chmod(path === to ? from : path, mode)
+    throw error
+  }
+  for (const [path, mode] of given) await chmod(path, mode)
+}
+
 export const realTreeDisk: TreeDisk = {
   makeFolder: async path => {
     await mkdir(path, { recursive: true, mode: 0o700 })
@@ -42,7 +72,7 @@ export const realTreeDisk: TreeDisk = {
   setMode: chmod,
   syncFile,
   syncFolder: realDisk.syncFolder,
-  rename: (from, to) => renameDurable(from, to),
+  rename: renameAnyway,
   removeEmpty: rmdir,
   removeTree,
   write: (path, text) => writeDurable(path, text),

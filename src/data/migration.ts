@@ -24,7 +24,7 @@ import {
 import { keepSnapshot, keptAt, putBack, type SnapshotState, snapshotId, snapshotState, sweep, takeSnapshot } from './snapshot.ts'
 import { applyFiles, fateOf, followSwap, settledSwap } from './swap.ts'
 import { tidySwap } from './swap-folder.ts'
-import { syncTree, treeBytes } from './tree.ts'
+import { requireMovable, syncTree, treeBytes } from './tree.ts'
 
 interface CareOptions {
   readonly paths: HomePaths
@@ -177,6 +177,7 @@ async function migrate(o: DataOptions, { held, swap, snapshots, base }: Based, d
     disk.write(paths.dataJournal, formatJournal({ held, migration: { ...migration, phase }, swap, snapshots }))
   await explained(paths.backups, () => disk.makeFolder(paths.backups))
   // Since the rehearsal somebody may have filled the disk: the release that runs has it then.
+  if (trial !== null) await requireMovable(paths.data)
   if (trial !== null) await requireSpace(paths, await treeBytes(paths.data), o.reserveBytes ?? 0)
   await takeSnapshot(paths, id, disk)
   await write('snapshotted')

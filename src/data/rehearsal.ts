@@ -11,7 +11,7 @@ import { type Held, isSame } from './journal.ts'
 import { type CopyDatabase, copyLive } from './live-copy.ts'
 import { heldData, versionFor } from './migration.ts'
 import { unfinishedPrefix } from './snapshot.ts'
-import { copyTree, followed, syncTree, treeBytes } from './tree.ts'
+import { copyTree, followed, requireMovable, syncTree, treeBytes } from './tree.ts'
 
 export interface RehearsalOptions {
   readonly paths: HomePaths
@@ -56,10 +56,11 @@ export async function makeRehearsalFolder(paths: HomePaths, disk: TreeDisk): Pro
   return folder
 }
 
-/** @throws ShoalError DISK_FULL, DB_LOCKED, or what `migrate` throws */
+/** @throws ShoalError NOT_WRITABLE, DISK_FULL, DB_LOCKED, or what `migrate` throws */
 export async function rehearseMigration(o: RehearsalOptions): Promise<Rehearsed> {
   const { paths, folder, copyDatabase, disk } = o
   const copy = join(folder, 'data')
+  await requireMovable(paths.data)
   const bytes = await treeBytes(paths.data)
   await requireSpace(paths, bytes, o.reserveBytes)
   const began = performance.now()

@@ -12,7 +12,7 @@ import { type Held, readJournal } from './journal.ts'
 import { isOf, type Kept } from './keeping.ts'
 import { safeNameOf, unfinishedPrefix } from './snapshot.ts'
 import { isStaged, makeSwapFolder } from './swap-folder.ts'
-import { copyTree, exists, treeBytes } from './tree.ts'
+import { copyTree, exists, requireMovable, treeBytes } from './tree.ts'
 
 export interface StageOptions {
   readonly paths: HomePaths
@@ -26,11 +26,12 @@ export interface StageOptions {
   readonly disk: TreeDisk
 }
 
-/** @throws ShoalError DISK_FULL before anything is written, BACKUP_DAMAGED */
+/** @throws ShoalError NOT_WRITABLE or DISK_FULL before anything is written, BACKUP_DAMAGED */
 export function stageRestore(o: StageOptions): Promise<void> {
   const { paths, source, disk } = o
   if (source.damage !== null) throw new ShoalError('BACKUP_DAMAGED', source.damage)
   return explained(`copy of ${source.id}`, async () => {
+    await requireMovable(paths.data)
     await requireSpace(paths, await treeBytes(source.dir), o.reserveBytes)
     await makeSwapFolder(paths, o.into, disk, async dir => {
       await copyTree(source.dir, join(dir, 'before'), disk)

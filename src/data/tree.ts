@@ -2,10 +2,10 @@
  * Folders as wholes: listed, copied so that the copy survives a power cut, moved, counted. Copies have the same bytes, modes, times and
  * symbolic links; sockets and pipes are nobody's data and are left out. Nothing here knows what a migration is.
  */
-import type { Stats } from 'node:fs'
-import { lstat, readdir, readlink, realpath } from 'node:fs/promises'
+import { constants, type Stats } from 'node:fs'
+import { access, lstat, readdir, readlink, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
-import { systemCodeOf } from '../model/index.ts'
+import { ShoalError, systemCodeOf } from '../model/index.ts'
 import type { TreeDisk } from './disk.ts'
 import { blockBytes, filesAtOnce } from './limits.ts'
 
@@ -132,6 +132,30 @@ export async function moveContents(from: string, to: string, disk: TreeDisk): Pr
   }
   await disk.syncFolder(from)
 }
+
+/**
+ * Whether all in a folder can be moved, asked before the first of it is: half moved helps nobody. What is ours can (`TreeDisk.rename`); a folder of
+ * somebody else's only if we may write to it.
+ * @throws ShoalError NOT_WRITABLE, with the name
+ */
+export async function requireMovable(path: string): Promise<void> {
+  const user = process.geteuid?.() ?? 0
+  const root = user === 0 ? null : await followed(path)
+  if (root === null) return
+  for (const name of await namesIn(root)) {
+    const entry = join(root, name)
+    const stats = await unlessGone(lstat(entry))
+    if (stats?.isDirectory() !== true || stats.uid === user) continue
+    if (await isAllowed(entry)) continue
+    throw new ShoalError('NOT_WRITABLE', `${entry}: belongs to user ${stats.uid}, the node runs as ${user} and could not put it back`)
+  }
+}
+
+const isAllowed = (path: string): Promise<boolean> =>
+  access(path, constants.W_OK).then(
+    () => true,
+    () => false,
+  )
 
 /** What was written below a folder is on the disk when this returns. */
 export async function syncTree(path: string, disk: TreeDisk): Promise<void> {

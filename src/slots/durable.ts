@@ -4,12 +4,12 @@
  */
 import { randomBytes } from 'node:crypto'
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { open, rename, rm, statfs } from 'node:fs/promises'
+import { chmod, lstat, open, readdir, rename, rm, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { ShoalError, systemCodeOf } from '../model/index.ts'
 import { renameRetryMs } from './limits.ts'
-import { hasFolderSync, isDiskFull, isHeldOpen } from './platform.ts'
+import { hasFolderSync, hasModes, isDiskFull, isHeldOpen } from './platform.ts'
 
 /** What a durable write asks of the disk; tests give one that fails. */
 export interface Disk {
@@ -151,8 +151,32 @@ export function makeFolderSync(path: string, mode = 0o777, syncFolder: DiskSync[
   }
 }
 
-/** Removes a file or a whole folder; that it is not there is no error. Tries again while Windows holds something of it open. */
-export const removeTree = (path: string): Promise<void> => rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 })
+/**
+ * Removes a file or a whole folder; that it is not there is no error. Tries again while Windows holds something of it open. Folders in it that their
+ * owner may not write to are no reason to keep it: they are made writable.
+ */
+export async function removeTree(path: string): Promise<void> {
+  const remove = (): Promise<void> => rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 })
+  try {
+    await remove()
+  } catch (error) {
+    if (!hasModes || !['EACCES', 'EPERM'].includes(systemCodeOf(error) ?? '')) throw error
+    await makeWritable(Buffer.from(path))
+    await remove()
+  }
+}
+
+/** All folders of a tree, as far as they are ours. Names are bytes: not every name is text. */
+async function makeWritable(root: Buffer): Promise<void> {
+  const folders = [root]
+  for (const folder of folders) {
+    const stats = await lstat(folder).catch(() => null)
+    if (stats?.isDirectory() !== true) continue
+    await chmod(folder, (stats.mode & 0o7777) | 0o700).catch(() => undefined) // what is not ours, the removal names
+    const names = await readdir(folder, { encoding: 'buffer' }).catch(() => [])
+    for (const name of names) folders.push(Buffer.concat([folder, Buffer.from('/'), name]))
+  }
+}
 
 /** Bytes that this process may still write to the disk that holds `path`. */
 export async function freeBytes(path: string): Promise<number> {
