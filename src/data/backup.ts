@@ -3,7 +3,7 @@
  * One appears whole or not at all. node.db is never part of one: what the fleet knows comes from the fleet.
  */
 import { randomBytes } from 'node:crypto'
-import { readFile, readlink } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
 import {
   asInteger,
@@ -23,9 +23,10 @@ import { explained, type TreeDisk } from './disk.ts'
 import { type Held, parseHeld } from './journal.ts'
 import { maxHeadLength, maxProblems } from './limits.ts'
 import { type CopyDatabase, copyLive } from './live-copy.ts'
+import { bytesOf, nameOf } from './names.ts'
 import { unfinishedPrefix } from './snapshot.ts'
 import { differences, formatSums, parseSums, sha256OfFile, sumsOf } from './sums.ts'
-import { copyTree, exists, followed, list, treeBytes } from './tree.ts'
+import { copyTree, exists, followed, list, targetOf, treeBytes } from './tree.ts'
 
 /** Of which node a backup is, and what ran there. */
 export interface Origin {
@@ -109,8 +110,7 @@ async function fill(dir: string, o: CreateOptions): Promise<Backup> {
   else await copyLive(paths.data, data, disk, copyDatabase)
   for (const [path, name] of besides(paths)) if (await exists(path)) await copyTree(path, join(dir, name), disk)
   const { sums, bytes } = await sumsOf(dir, [])
-  const sumsText = formatSums(sums)
-  await disk.write(join(dir, sumsName), sumsText)
+  await disk.write(join(dir, sumsName), bytesOf(formatSums(sums)))
   const sumsHash = await sha256OfFile(join(dir, sumsName))
   const { id, at, origin } = o
   const backup = { id, at, ...origin, files: sums.size, bytes, sums: sumsHash, links: await linksIn(dir) }
@@ -126,14 +126,14 @@ export async function verifyCopy(paths: HomePaths, backup: Backup, copy: string)
   const hash = await sha256OfFile(path).catch(() => 'missing')
   if (hash !== backup.sums) return [`${sumsName}: sha256 is ${hash}, ${headName} says ${backup.sums}`]
   const below = 'data/'
-  const listed = [...parseSums(await readFile(path, 'utf8'))].filter(([name]) => name.startsWith(below))
+  const listed = [...parseSums(nameOf(await readFile(path)))].filter(([name]) => name.startsWith(below))
   const want = new Map(listed.map(([name, sum]) => [name.slice(below.length), sum]))
   return differences(want, (await sumsOf(copy, [])).sums).slice(0, maxProblems)
 }
 
 async function linksIn(dir: string): Promise<Backup['links']> {
   const links = (await list(dir)).filter(e => e.stats.isSymbolicLink())
-  const read = links.map(async ({ path }) => [path.split(sep).join('/'), await readlink(join(dir, path))] as const)
+  const read = links.map(async ({ path }) => [path.split(sep).join('/'), await targetOf(join(dir, path))] as const)
   return (await Promise.all(read)).toSorted(([a], [b]) => (a < b ? -1 : 1))
 }
 
@@ -191,6 +191,6 @@ export async function verifyBackup(paths: HomePaths, backup: Backup): Promise<re
   const { sums } = await sumsOf(dir, [headName, sumsName])
   const links = await linksIn(dir)
   const asSums = (each: Backup['links']): ReadonlyMap<string, string> => new Map(each.map(([name, target]) => [name, `-> ${target}`]))
-  const problems = [...differences(parseSums(await readFile(path, 'utf8')), sums), ...differences(asSums(backup.links), asSums(links))]
+  const problems = [...differences(parseSums(nameOf(await readFile(path))), sums), ...differences(asSums(backup.links), asSums(links))]
   return problems.slice(0, maxProblems)
 }

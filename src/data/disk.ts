@@ -1,9 +1,10 @@
-/** What this room changes on the disk, and nothing more: tests give one that dies or is full at any of these. */
+/** What this room changes on the disk, and nothing more: tests give one that dies or is full at any of these. Paths are as `names.ts` has them. */
 import { constants } from 'node:fs'
-import { chmod, copyFile, lstat, mkdir, open, rmdir, symlink, utimes } from 'node:fs/promises'
+import { chmod, copyFile, lstat, mkdir, open, rename, rmdir, symlink, utimes } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { ShoalError, systemCodeOf } from '../model/index.ts'
-import { hasModes, realDisk, removeTree, renameDurable, syncFlags, writeDurable } from '../slots/index.ts'
+import { onDisk } from './names.ts'
+import { type Disk, hasModes, realDisk, removeTree, renameDurable, syncFlags, writeDurable } from '../slots/index.ts'
 
 export interface TreeDisk {
   /** 0700; that it is there already is no error. */
@@ -20,12 +21,12 @@ export interface TreeDisk {
   readonly removeEmpty: (path: string) => Promise<void>
   readonly removeTree: (path: string) => Promise<void>
   /** Replaces a file durably. */
-  readonly write: (path: string, text: string) => Promise<void>
+  readonly write: (path: string, bytes: string | Uint8Array) => Promise<void>
 }
 
 async function syncFile(path: string): Promise<void> {
   try {
-    await using file = await open(path, syncFlags)
+    await using file = await open(onDisk(path), syncFlags)
     await file.sync()
   } catch (error) {
     // What this process may not open, it has not written either.
@@ -33,17 +34,25 @@ async function syncFile(path: string): Promise<void> {
   }
 }
 
+async function syncFolder(path: string): Promise<void> {
+  if (!hasModes) return
+  await using folder = await open(onDisk(path), 'r')
+  await folder.sync()
+}
+
+const namedDisk: Disk = { ...realDisk, rename: (from, to) => rename(onDisk(from), onDisk(to)), syncFolder }
+
 /** A folder whose owner took the right to write from himself has it for a moment. @returns its mode then; null: nothing to give */
 async function makeWritable(path: string): Promise<number | null> {
-  const stats = await lstat(path)
+  const stats = await lstat(onDisk(path))
   if (!stats.isDirectory() || (stats.mode & 0o200) !== 0 || stats.uid !== process.geteuid?.()) return null
-  await chmod(path, (stats.mode & 0o7777) | 0o200)
+  await chmod(onDisk(path), (stats.mode & 0o7777) | 0o200)
   return stats.mode & 0o7777
 }
 
 /** Linux moves a folder only if one may write to it, since its `..` changes, and to both that it is in. Killed in between, it may be written to. */
 async function renameAnyway(from: string, to: string): Promise<void> {
-  if (!hasModes) return renameDurable(from, to)
+  if (!hasModes) return renameDurable(from, to, namedDisk)
   const given: (readonly [path: string, mode: number])[] = []
   const give = async (path: string, later = path): Promise<void> => {
     const mode = await makeWritable(path)
@@ -53,29 +62,29 @@ async function renameAnyway(from: string, to: string): Promise<void> {
   await give(dirname(to))
   await give(from, to)
   try {
-    await renameDurable(from, to)
+    await renameDurable(from, to, namedDisk)
   } catch (error) {
     // It stays where it was, and as it was.
-    for (const [path, mode] of given) await chmod(path === to ? from : path, mode)
+    for (const [path, mode] of given) await chmod(onDisk(path === to ? from : path), mode)
     throw error
   }
-  for (const [path, mode] of given) await chmod(path, mode)
+  for (const [path, mode] of given) await chmod(onDisk(path), mode)
 }
 
 export const realTreeDisk: TreeDisk = {
   makeFolder: async path => {
-    await mkdir(path, { recursive: true, mode: 0o700 })
+    await mkdir(onDisk(path), { recursive: true, mode: 0o700 })
   },
-  copyFile: (from, to) => copyFile(from, to, constants.COPYFILE_FICLONE),
-  link: symlink,
-  setTimes: utimes,
-  setMode: chmod,
+  copyFile: (from, to) => copyFile(onDisk(from), onDisk(to), constants.COPYFILE_FICLONE),
+  link: (target, path) => symlink(onDisk(target), onDisk(path)),
+  setTimes: (path, atime, mtime) => utimes(onDisk(path), atime, mtime),
+  setMode: (path, mode) => chmod(onDisk(path), mode),
   syncFile,
-  syncFolder: realDisk.syncFolder,
+  syncFolder,
   rename: renameAnyway,
-  removeEmpty: rmdir,
-  removeTree,
-  write: (path, text) => writeDurable(path, text),
+  removeEmpty: path => rmdir(onDisk(path)),
+  removeTree: path => removeTree(onDisk(path)),
+  write: (path, bytes) => writeDurable(path, bytes),
 }
 
 /** Does the work; a full disk becomes DISK_FULL. */

@@ -1,12 +1,13 @@
 /**
  * SHA256SUMS: the hash of every file of a backup, in the form of sha256sum, so that a backup can be verified where Shoal is not. A path
- * with a backslash or a line break is escaped as sha256sum does it.
+ * with a backslash or a line break is escaped as sha256sum does it; one that is not UTF-8 has its own bytes (`bytesOf`), as there.
  */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { join, sep } from 'node:path'
 import { ShoalError } from '../model/index.ts'
 import { hashChunkBytes } from './limits.ts'
+import { onDisk, shown } from './names.ts'
 import { forEachAtOnce, list } from './tree.ts'
 
 /** Paths with `/` and their hashes, in order of path. */
@@ -14,7 +15,7 @@ export type Sums = ReadonlyMap<string, string>
 
 export async function sha256OfFile(path: string): Promise<string> {
   const hash = createHash('sha256')
-  for await (const chunk of createReadStream(path, { highWaterMark: hashChunkBytes })) hash.update(chunk as Buffer)
+  for await (const chunk of createReadStream(onDisk(path), { highWaterMark: hashChunkBytes })) hash.update(chunk as Buffer)
   return hash.digest('hex')
 }
 
@@ -61,9 +62,9 @@ export function differences(want: Sums, found: Sums): readonly string[] {
   const problems: string[] = []
   for (const [path, hash] of want) {
     const is = found.get(path)
-    if (is === undefined) problems.push(`${path}: is missing`)
-    else if (is !== hash) problems.push(`${path}: sha256 is ${is}, was ${hash}`)
+    if (is === undefined) problems.push(`${shown(path)}: is missing`)
+    else if (is !== hash) problems.push(`${shown(path)}: sha256 is ${is}, was ${hash}`)
   }
-  for (const path of found.keys()) if (!want.has(path)) problems.push(`${path}: was not in the backup`)
+  for (const path of found.keys()) if (!want.has(path)) problems.push(`${shown(path)}: was not in the backup`)
   return problems
 }

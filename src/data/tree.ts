@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { ShoalError, systemCodeOf } from '../model/index.ts'
 import type { TreeDisk } from './disk.ts'
 import { blockBytes, filesAtOnce } from './limits.ts'
+import { nameOf, onDisk, shown } from './names.ts'
 
 export interface Entry {
   /** Below the root; the root itself is ''. */
@@ -16,7 +17,7 @@ export interface Entry {
 }
 
 export const exists = (path: string): Promise<boolean> =>
-  lstat(path).then(
+  lstat(onDisk(path)).then(
     () => true,
     () => false,
   )
@@ -31,10 +32,10 @@ export async function followed(path: string): Promise<string | null> {
   }
 }
 
-/** Names in a folder; none if it is not there. */
+/** Names in a folder, as `names.ts` has them; none if it is not there. */
 export async function namesIn(path: string): Promise<readonly string[]> {
   try {
-    return await readdir(path)
+    return (await readdir(onDisk(path), { encoding: 'buffer' })).map(nameOf)
   } catch (error) {
     if (systemCodeOf(error) === 'ENOENT') return []
     throw error
@@ -43,12 +44,12 @@ export async function namesIn(path: string): Promise<readonly string[]> {
 
 /** The root and all below it, folders before what is in them. What goes away meanwhile is left out. */
 export async function list(root: string): Promise<readonly Entry[]> {
-  const found: Entry[] = [{ path: '', stats: await lstat(root) }]
+  const found: Entry[] = [{ path: '', stats: await lstat(onDisk(root)) }]
   for (const { path, stats } of found) {
     if (!stats.isDirectory()) continue
     for (const name of await namesIn(join(root, path))) {
       const below = join(path, name)
-      const stats = await unlessGone(lstat(join(root, below)))
+      const stats = await unlessGone(lstat(onDisk(join(root, below))))
       if (stats !== null) found.push({ path: below, stats })
     }
   }
@@ -79,6 +80,9 @@ export async function forEachAtOnce<T>(items: readonly T[], use: (item: T) => Pr
   if (errors.length > 0) throw errors[0]
 }
 
+/** What a symbolic link points to. */
+export const targetOf = async (link: string): Promise<string> => nameOf(await readlink(onDisk(link), { encoding: 'buffer' }))
+
 /** Copies a file, or a folder with all in it; `to` must not exist. It is on the disk when this returns. */
 export async function copyTree(from: string, to: string, disk: TreeDisk): Promise<void> {
   return copyEntries(from, to, await list(from), disk)
@@ -98,7 +102,7 @@ export async function copyEntries(
     entries.filter(e => !e.stats.isDirectory()),
     async ({ path, stats }) => {
       const [source, target] = [join(from, path), join(to, path)]
-      if (stats.isSymbolicLink()) await disk.link(await readlink(source), target)
+      if (stats.isSymbolicLink()) await disk.link(await targetOf(source), target)
       if (!stats.isFile()) return
       if (copyFile === undefined) await disk.copyFile(source, target)
       else if (!(await copyFile(source, target))) return
@@ -144,15 +148,18 @@ export async function requireMovable(path: string): Promise<void> {
   if (root === null) return
   for (const name of await namesIn(root)) {
     const entry = join(root, name)
-    const stats = await unlessGone(lstat(entry))
+    const stats = await unlessGone(lstat(onDisk(entry)))
     if (stats?.isDirectory() !== true || stats.uid === user) continue
     if (await isAllowed(entry)) continue
-    throw new ShoalError('NOT_WRITABLE', `${entry}: belongs to user ${stats.uid}, the node runs as ${user} and could not put it back`)
+    throw new ShoalError(
+      'NOT_WRITABLE',
+      `${shown(entry)}: belongs to user ${stats.uid}, the node runs as ${user} and could not put it back`,
+    )
   }
 }
 
 const isAllowed = (path: string): Promise<boolean> =>
-  access(path, constants.W_OK).then(
+  access(onDisk(path), constants.W_OK).then(
     () => true,
     () => false,
   )

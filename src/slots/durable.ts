@@ -155,13 +155,13 @@ export function makeFolderSync(path: string, mode = 0o777, syncFolder: DiskSync[
  * Removes a file or a whole folder; that it is not there is no error. Tries again while Windows holds something of it open. Folders in it that their
  * owner may not write to are no reason to keep it: they are made writable.
  */
-export async function removeTree(path: string): Promise<void> {
+export async function removeTree(path: string | Buffer): Promise<void> {
   const remove = (): Promise<void> => rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 })
   try {
     await remove()
   } catch (error) {
     if (!hasModes || !['EACCES', 'EPERM'].includes(systemCodeOf(error) ?? '')) throw error
-    await makeWritable(Buffer.from(path))
+    await makeWritable(typeof path === 'string' ? Buffer.from(path) : path)
     await remove()
   }
 }
