@@ -24,7 +24,7 @@ import {
 import { keepSnapshot, keptAt, putBack, type SnapshotState, snapshotId, snapshotState, sweep, takeSnapshot } from './snapshot.ts'
 import { applyFiles, fateOf, followSwap, settledSwap } from './swap.ts'
 import { tidySwap } from './swap-folder.ts'
-import { requireMovable, syncTree, treeBytes } from './tree.ts'
+import { isOther, requireFolder, requireMovable, syncTree, treeBytes } from './tree.ts'
 
 interface CareOptions {
   readonly paths: HomePaths
@@ -67,8 +67,10 @@ interface Based extends DataJournal {
 
 /** The journal, after what a death left has been cleared away. */
 async function opened({ paths, log }: CareOptions, disk: TreeDisk): Promise<ReadJournal> {
-  await explained(paths.data, () => disk.makeFolder(paths.data))
   const journal = readJournal(paths)
+  // What a migration left in place of the folder goes out of the way when that is gone back from.
+  const isLeft = journal.migration !== null && (await isOther(paths.data))
+  if (!isLeft) await explained(paths.data, () => disk.makeFolder(paths.data))
   try {
     const open = [journal.migration?.id, journal.swap?.id].filter(id => id !== undefined)
     await sweep(paths, { open, isKnown: journal.inferred === null }, disk)
@@ -182,6 +184,7 @@ async function migrate(o: DataOptions, { held, swap, snapshots, base }: Based, d
   await takeSnapshot(paths, id, disk)
   await write('snapshotted')
   await o.migrate(from)
+  await requireFolder(paths.data)
   await explained(`data version ${dataVersion}`, () => syncTree(paths.data, disk))
   await write('migrated')
 }

@@ -11,7 +11,7 @@ import { type Held, isSame } from './journal.ts'
 import { type CopyDatabase, copyLive } from './live-copy.ts'
 import { heldData, versionFor } from './migration.ts'
 import { unfinishedPrefix } from './snapshot.ts'
-import { copyTree, followed, requireMovable, syncTree, treeBytes } from './tree.ts'
+import { copyTree, followed, requireFolder, requireMovable, syncTree, treeBytes } from './tree.ts'
 
 export interface RehearsalOptions {
   readonly paths: HomePaths
@@ -56,7 +56,7 @@ export async function makeRehearsalFolder(paths: HomePaths, disk: TreeDisk): Pro
   return folder
 }
 
-/** @throws ShoalError NOT_WRITABLE, DISK_FULL, DB_LOCKED, or what `migrate` throws */
+/** @throws ShoalError NOT_WRITABLE, DISK_FULL, DB_LOCKED, MIGRATE_FAILED, or what `migrate` throws */
 export async function rehearseMigration(o: RehearsalOptions): Promise<Rehearsed> {
   const { paths, folder, copyDatabase, disk } = o
   const copy = join(folder, 'data')
@@ -70,6 +70,7 @@ export async function rehearseMigration(o: RehearsalOptions): Promise<Rehearsed>
   })
   const copied = performance.now()
   await o.migrate(copy, o.from)
+  await requireFolder(copy)
   await explained(`migrated copy of ${paths.data}`, () => syncTree(copy, disk))
   return { bytes, copyMs: Math.ceil(copied - began), migrateMs: Math.ceil(performance.now() - copied) }
 }

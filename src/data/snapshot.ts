@@ -5,10 +5,10 @@
  */
 import { randomBytes } from 'node:crypto'
 import { existsSync, readdirSync, rmdirSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { explained, type TreeDisk } from './disk.ts'
 import { maxNameLength } from './limits.ts'
-import { copyTree, exists, followed, moveContents, namesIn } from './tree.ts'
+import { copyTree, exists, followed, isOther, moveContents, namesIn } from './tree.ts'
 
 /** Where data and snapshots lie: instance/data and instance/backups. */
 export interface SnapshotPlaces {
@@ -73,6 +73,16 @@ export async function snapshotState(places: SnapshotPlaces, id: string): Promise
   return isAside || (await namesIn(part)).length > 0 ? 'begun' : 'whole'
 }
 
+/** What is in data/ goes; if something else lies in its place, that goes, and data/ is an empty folder. */
+async function moveAway(data: string, to: string, disk: TreeDisk): Promise<void> {
+  if (await isOther(data)) {
+    await disk.rename(data, join(to, basename(data)))
+    await disk.makeFolder(data)
+    await disk.syncFolder(dirname(data))
+  }
+  await moveContents(data, to, disk)
+}
+
 /**
  * Puts the snapshot back; what was in data/ is then in `after`. Cut in the middle, the next call goes on; it needs no space.
  * @throws ShoalError DISK_FULL where data/ is on another disk than backups/
@@ -83,7 +93,7 @@ export function putBack(places: SnapshotPlaces, id: string, disk: TreeDisk): Pro
     if (!(await exists(before))) return
     if (!(await exists(after))) {
       await disk.makeFolder(part)
-      await moveContents(places.data, part, disk)
+      await moveAway(places.data, part, disk)
       await disk.syncFolder(part)
       await disk.rename(part, after)
     }

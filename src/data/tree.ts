@@ -3,7 +3,7 @@
  * symbolic links; sockets and pipes are nobody's data and are left out. Nothing here knows what a migration is.
  */
 import { constants, type Stats } from 'node:fs'
-import { access, lstat, readdir, readlink, realpath } from 'node:fs/promises'
+import { access, lstat, readdir, readlink, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ShoalError, systemCodeOf } from '../model/index.ts'
 import type { TreeDisk } from './disk.ts'
@@ -163,6 +163,17 @@ const isAllowed = (path: string): Promise<boolean> =>
     () => true,
     () => false,
   )
+
+/** Something that is no folder lies there, nor a link to one. */
+export async function isOther(path: string): Promise<boolean> {
+  return (await unlessGone(stat(path)))?.isDirectory() === false
+}
+
+/** @throws ShoalError MIGRATE_FAILED */
+export async function requireFolder(path: string): Promise<void> {
+  const isFolder = (await unlessGone(stat(path)))?.isDirectory() === true
+  if (!isFolder) throw new ShoalError('MIGRATE_FAILED', `migrate() left no folder at ${path}`)
+}
 
 /** What was written below a folder is on the disk when this returns. */
 export async function syncTree(path: string, disk: TreeDisk): Promise<void> {

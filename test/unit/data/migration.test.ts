@@ -3,7 +3,7 @@ import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, st
 import { basename, dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { codeOf, ShoalError, systemCodeOf } from '../../../src/model/index.ts'
-import { copyBytes, heldData } from '../../../src/data/index.ts'
+import { copyBytes, heldData, realTreeDisk, rehearseMigration } from '../../../src/data/index.ts'
 import { withSmallDisk } from '../packages/index.ts'
 import { Died, MortalDisk, noSpace, picture, release, Rig, trialOf } from './rig.ts'
 
@@ -385,6 +385,50 @@ void t.test('places and files that are not as usual', async t => {
       t.equal(readFileSync(join(rig.paths.backups, rig.backups[0] ?? '', 'till.db'), 'utf8'), 'v1 1>2')
     }),
   )
+
+  await t.test('migrate() leaves a file in place of data/: MIGRATE_FAILED, and the file goes aside', async t => {
+    for (let budget = 0; ; budget++) {
+      const rig = await onTrial(t.testdir({}))
+      const before = picture(rig.paths.data)
+      const prepared = rig.start(v2, trialOf(v2), undefined, null, dir => {
+        rmSync(dir, { recursive: true })
+        writeFileSync(dir, 'one file now')
+      })
+      await t.rejects(prepared, { code: 'MIGRATE_FAILED' })
+      rig.good(v1)
+      const mortal = new MortalDisk(budget)
+      await rig.start(v1, null, mortal).catch((error: unknown) => t.type(error, Died))
+      if (mortal.isDead) await rig.start(v1, null)
+      t.same(picture(rig.paths.data), before, `killed at step ${budget} of the way back`)
+      t.equal(readFileSync(join(rig.paths.backups, dirname(onlyNamed(rig, 'after')[0] ?? ''), 'after/data'), 'utf8'), 'one file now')
+      if (!mortal.isDead) return
+    }
+  })
+
+  await t.test('the rehearsal refuses a migrate() that leaves no folder', async t => {
+    const rig = await onTrial(t.testdir())
+    const folder = join(rig.paths.backups, '.unfinished-rehearsal')
+    mkdirSync(folder, { recursive: true })
+    const o = { paths: rig.paths, folder, from: 1, copyDatabase: null, reserveBytes: 0, disk: realTreeDisk }
+    const leaves = (work: (dir: string) => void): Promise<unknown> =>
+      rehearseMigration({
+        ...o,
+        migrate: dir => {
+          rmSync(dir, { recursive: true })
+          work(dir)
+          return Promise.resolve()
+        },
+      })
+    await t.rejects(
+      leaves(dir => writeFileSync(dir, 'x')),
+      { code: 'MIGRATE_FAILED' },
+    )
+    rmSync(join(folder, 'data'))
+    await t.rejects(
+      leaves(() => undefined),
+      { code: 'MIGRATE_FAILED' },
+    )
+  })
 
   await t.test('the snapshot was removed by hand: the data is called what it is', async t => {
     const rig = await onTrial(t.testdir())

@@ -167,7 +167,13 @@ export class Rig {
   }
 
   /** The app starts in the probation of its switch, or for good. Its migration is one that must not be done twice. */
-  start(app: TestRelease, trial: SwitchTarget | null, mortal = new MortalDisk(Infinity), broken: Error | null = null): Promise<void> {
+  start(
+    app: TestRelease,
+    trial: SwitchTarget | null,
+    mortal = new MortalDisk(Infinity),
+    broken: Error | null = null,
+    last: (dir: string) => void = () => undefined,
+  ): Promise<void> {
     return prepareData({
       paths: this.paths,
       app,
@@ -179,6 +185,7 @@ export class Rig {
         await mortal.step(() => appendFileSync(join(this.paths.data, 'till.db'), ` ${from ?? 'none'}>${app.dataVersion}`))
         if (broken !== null) throw broken
         await mortal.step(() => writeFileSync(join(this.paths.data, `new-in-${app.dataVersion}`), 'x'))
+        last(this.paths.data)
       },
     })
   }
