@@ -2,6 +2,7 @@
 import { type FromWorker, messageOf, parseToWorker } from './model/index.ts'
 import { jsonLog } from './node/log.ts'
 import { Worker } from './node/worker.ts'
+import { endGroupOf, isWindows } from './slots/index.ts'
 
 const beatMs = 1000
 /** ms in which a worker whose supervisor is gone ends what is in flight. */
@@ -24,7 +25,11 @@ export async function work(argv: readonly string[]): Promise<void> {
     home,
     log,
     send: message => tell(message),
-    exit: code => process.exit(code),
+    exit: code => {
+      // Nobody is left who would end what the app started.
+      if (!process.connected && !isWindows) endGroupOf(process.pid)
+      process.exit(code)
+    },
   })
   // Ctrl-C reaches the whole group; who stops whom is the supervisor's business.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined)

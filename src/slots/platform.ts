@@ -5,7 +5,7 @@
  */
 import { type ChildProcess, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { systemCodeOf } from '../model/index.ts'
 
@@ -86,6 +86,51 @@ export function endGroup(child: Pick<ChildProcess, 'pid' | 'kill'>, onWindows = 
   } catch {
     // Nobody of it is left.
   }
+}
+
+/** In the environment of a worker, and of what it starts: the home whose worker it is. Only for telling them from others. */
+const markName = 'SHOAL_WORKER_OF'
+
+/** @returns the environment of a worker, whose processes can be told later */
+export const markedFor = (home: string): NodeJS.ProcessEnv => ({ ...process.env, [markName]: home })
+
+/**
+ * Processes that a dead group leader left, as far as that can be proven: they are of its session, and bear the mark of this home. The number
+ * alone proves nothing, since it may have been used again by another group that lost its leader too. Linux only: elsewhere none are found, and
+ * on Windows the system ends them.
+ */
+export function leftBehindBy(leader: ProcessIdentity, home: string): readonly number[] {
+  if (process.platform !== 'linux' || leader.began === '') return []
+  const mark = `${markName}=${home}`
+  return readdirSync('/proc')
+    .filter(name => /^\d+$/.test(name) && sessionOf(name) === leader.pid && environmentOf(name).includes(mark))
+    .map(Number)
+    .filter(pid => pid !== process.pid)
+}
+
+/** null: it has ended. */
+function sessionOf(pid: string): number | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    const [state, , , session] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return state === 'Z' ? null : Number(session)
+  } catch {
+    return null
+  }
+}
+
+function environmentOf(pid: string): readonly string[] {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')
+  } catch {
+    return [] // Somebody else's, or gone.
+  }
+}
+
+/** Ends a process that was started `withGroup` and all that it started, which must be this very process. */
+export function endGroupOf(pid: number): void {
+  endAtOnce(groupOf(pid))
+  endAtOnce(pid)
 }
 
 /** Where the one supervisor of a home answers: a Unix socket, as the current folder names it since such paths are short; or a named pipe. */

@@ -6,7 +6,7 @@ import { type ChildProcess, fork, type SendHandle } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as wait } from 'node:timers/promises'
 import { type Digest, type FromWorker, messageOf, parseFromWorker, ShoalError, type ToWorker } from '../model/index.ts'
-import { endGroup, entryOf, nodeBinaryOf, slotDir, withGroup } from '../slots/index.ts'
+import { endGroup, entryOf, markedFor, nodeBinaryOf, slotDir, withGroup } from '../slots/index.ts'
 import { LineSplitter } from './line-splitter.ts'
 
 /** What a worker does, told to the driver. */
@@ -37,6 +37,7 @@ export function startWorker(home: string, shoal: Digest, events: ChildEvents): C
     execArgv: [],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     ...withGroup,
+    env: markedFor(home),
     serialization: 'json',
   })
   listenTo(child, events)

@@ -9,11 +9,13 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { ShoalError, systemCodeOf } from '../model/index.ts'
 import {
   endAtOnce,
+  endGroupOf,
   hasModes,
   type HomePaths,
   identityOf,
   isSameProcess,
   type Keeper,
+  leftBehindBy,
   type ProcessIdentity,
   readRegistry,
   registryOf,
@@ -45,7 +47,7 @@ export async function becomeOnlyOne(paths: HomePaths, keeper: Keeper): Promise<R
     server?.close()
     throw alreadyRunning(file)
   }
-  await endLeftovers(readRegistry(file).slice(1))
+  await endLeftovers(paths.home, readRegistry(file).slice(1))
   const self = identityOf(process.pid)
   const known = new Map<number, ProcessIdentity>()
   const note = (workers: readonly number[]): void => {
@@ -117,13 +119,27 @@ const listen = (server: net.Server, path: string): Promise<string | null> =>
     server.listen(path, () => resolve(null))
   })
 
-/** Workers of a killed supervisor drain by themselves; one whose event loop stands still is ended. */
-async function endLeftovers(workers: readonly ProcessIdentity[]): Promise<void> {
+/**
+ * Workers of a killed supervisor drain by themselves; one whose event loop stands still is ended, with all that it started. What a dead one
+ * left behind (a program that a migration started) would write into data/ that is put back: it is ended as far as it is provably its.
+ */
+async function endLeftovers(home: string, workers: readonly ProcessIdentity[]): Promise<void> {
   const deadline = performance.now() + leftoverGraceMs
   let alive = workers.filter(isSameProcess)
   while (alive.length > 0) {
-    if (performance.now() > deadline) for (const worker of alive) endAtOnce(worker.pid)
+    if (performance.now() > deadline) for (const worker of alive) endGroupOf(worker.pid)
     await wait(leftoverPollMs)
     alive = alive.filter(isSameProcess)
+  }
+  await endLeftBehind(home, workers)
+}
+
+/** One that the kernel does not let go (a disk that hangs) is not waited for longer. */
+async function endLeftBehind(home: string, workers: readonly ProcessIdentity[]): Promise<void> {
+  const deadline = performance.now() + leftoverGraceMs
+  const left = (): readonly number[] => workers.flatMap(worker => leftBehindBy(worker, home))
+  for (let pids = left(); pids.length > 0 && performance.now() < deadline; pids = left()) {
+    for (const pid of pids) endAtOnce(pid)
+    await wait(leftoverPollMs)
   }
 }
