@@ -52,6 +52,8 @@ function sentenceOf(rollout: RolloutAnswer): string {
     case 'halted':
       return `halted: ${done}. Nobody else starts; try again with \`shoal rollout retry ${rollout.id.slice(0, 8)}\`, or \`abort\`.`
     case 'stalled':
+      if (missing.length > 0 && missing.every(node => node.reason?.code === 'NOT_MEMBER'))
+        return `stalled: ${done}. Who left the fleet does not come back; \`shoal rollout skip ${rollout.id.slice(0, 8)}\` goes on without them, or \`abort\`.`
       return `stalled: ${done}. The rollout goes on when they come back; \`shoal rollout skip ${rollout.id.slice(0, 8)}\` goes on without them.`
     default:
       return `${rollout.state}: ${done}`

@@ -205,6 +205,7 @@ export class NodeViews {
     if (outcome !== undefined && (outcome.outcome === 'confirmed' || outcome.attempt >= controls.attemptOf(id)))
       return { outcome: outcome.outcome, reason: outcome.reason }
     if (controls.skipped.has(id)) return { outcome: 'skipped', reason: { code: 'SKIPPED', message: 'an operator left the node out' } }
+    if (known.gone.has(id)) return { outcome: 'missing', reason: { code: 'NOT_MEMBER', message: 'it has left the fleet' } }
     const preflight = known.preflights.get(id)
     if (preflight?.go === false && preflight.attempt >= controls.attemptOf(id)) return { outcome: 'refused', reason: preflight.reason }
     const held = this.#s.replica.holds.of(id)

@@ -151,18 +151,25 @@ export class Views {
       : `; held: ${names.join(', ')}${held.length > names.length ? ` and ${held.length - names.length} more` : ''}`
   }
 
+  readonly #isMidway =
+    (known: KnownOrder) =>
+    (id: NodeId): boolean => {
+      const status = this.status(id)
+      return status?.rollout === known.id && (status.step === 'switching' || status.step === 'probation')
+    }
+
   waves(known: KnownOrder, evidence = weigh(known)): readonly WaveView[] {
     return (known.plan?.waves ?? []).map((wave, at) => {
       const t = evidence.tallies[at]
       if (t === undefined) return { state: 'closed', nodes: wave.nodes, need: wave.nodes.length, confirmed: 0, failed: 0, missing: 0 }
       const lost = t.pending.filter(this.isAway).length
       return {
-        state: waveState(known, evidence, at),
+        state: waveState(known, evidence, at, this.#isMidway(known)),
         nodes: wave.nodes,
         need: t.need,
         confirmed: t.confirmed.length,
         failed: t.failed.length,
-        missing: t.refused.length + t.skipped.length + lost,
+        missing: t.refused.length + t.skipped.length + t.gone.length + lost,
       }
     })
   }

@@ -48,11 +48,23 @@ export function isOpen(known: KnownOrder, evidence: Evidence, k: number): boolea
   return cleared && reached >= k
 }
 
-/** How a wave stands, for display. */
-export function waveState(known: KnownOrder, evidence: Evidence, at: number): 'closed' | 'open' | 'passed' {
+/**
+ * How a wave stands, for display: one that has begun stays open to the eye where the rollout is paused or halted in it, though nobody starts.
+ * @param isMidway in the middle of a switch that this order asked for
+ */
+export function waveState(
+  known: KnownOrder,
+  evidence: Evidence,
+  at: number,
+  isMidway: (node: NodeId) => boolean = () => false,
+): 'closed' | 'open' | 'passed' {
   const tally = evidence.tallies[at]
   if (tally === undefined) return 'closed'
-  return at < evidence.reached && hasPassed(tally) ? 'passed' : isOpen(known, evidence, at) ? 'open' : 'closed'
+  if (at < evidence.reached && hasPassed(tally)) return 'passed'
+  if (isOpen(known, evidence, at)) return 'open'
+  if (evidence.controls.aborted) return 'closed'
+  const hasBegun = (): boolean => tally.confirmed.length + tally.failed.length > 0 || tally.pending.some(isMidway)
+  return isHalted(tally) || (at === evidence.reached && hasBegun()) ? 'open' : 'closed'
 }
 
 export const isExpired = (known: KnownOrder): boolean => known.ageMs > known.order.deadlineMs
@@ -121,12 +133,17 @@ export function opensWhen(known: KnownOrder, evidence: Evidence, state: RolloutS
   if (wave === undefined) return 'every wave has passed'
   const which = `wave ${reached + 1} of ${tallies.length}`
   const hasBegun = wave.confirmed.length + wave.failed.length > 0
+  const left = leftBehind(wave)
+  if (left > 0) return `${which} cannot pass: ${left} of its ${wave.size} node${wave.size === 1 ? '' : 's'} left the fleet; skip or abort`
   if (opens !== null && state === 'open') return `${which} ${hasBegun ? 'goes on' : 'starts'} when the window opens: ${opens}`
   const { soakMs } = known.order
   const soak = soakMs > 0 && reached > 0 && !hasBegun ? `; it starts ${soakMs / 1000} s after wave ${reached} has passed` : ''
   const missing = wave.need - wave.confirmed.length
   return `${which} passes when ${missing} more of its ${wave.size} node${wave.size === 1 ? '' : 's'} ${missing === 1 ? 'has' : 'have'} confirmed${soak}`
 }
+
+/** Who left the fleet, where the wave needs them: they do not come back (decision 25). */
+const leftBehind = ({ gone, confirmed, pending, need }: Tally): number => (confirmed.length + pending.length < need ? gone.length : 0)
 
 /** What the first gate waits for: answers, or somebody who takes those out that said no. */
 function clearsWhen(known: KnownOrder, { controls, tallies }: Evidence): string {

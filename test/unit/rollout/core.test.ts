@@ -31,6 +31,7 @@ import {
   preflight,
   type Condition,
   stateOf,
+  waveState,
   weigh,
 } from '../../../src/rollout/index.ts'
 
@@ -260,6 +261,25 @@ void t.test('a node that is no member any more is not waited for, nor taken for 
   t.equal(stateNow(rest), 'completed')
   t.notOk(opens({ go: all, gone: [node(1)] }, 1), 'the canary was removed: no evidence')
   t.ok(opens({ go: all, gone: [node(1)], controls: [control('skip', 2, [node(1)])] }, 1), 'unless an operator skips it')
+  const left = known({ go: all, gone: [node(1)] })
+  t.equal(stateNow({ go: all, gone: [node(1)] }), 'stalled')
+  t.equal(opensWhen(left, weigh(left), 'stalled'), 'wave 1 of 3 cannot pass: 1 of its 1 node left the fleet; skip or abort')
+})
+
+void t.test('a wave that has begun is shown open where the rollout is halted or paused in it, and nobody starts', async t => {
+  const states = (s: Story, midway: NodeId[] = []): string => {
+    const k = known(s)
+    return k.plan?.waves.map((_, at) => waveState(k, weigh(k), at, id => midway.includes(id))).join() ?? ''
+  }
+  const failed: Story = { ...wave1Done, outcomes: [...(wave1Done.outcomes ?? []), [node(2), 'failed']] }
+  t.equal(stateNow(failed), 'halted')
+  t.equal(states(failed), 'passed,open,closed')
+  t.notOk(opens(failed, 1))
+  const paused: Story = { ...wave1Done, controls: [control('pause', 2)] }
+  t.equal(states(paused), 'passed,closed,closed', 'nobody of it has begun')
+  t.equal(states(paused, [node(2)]), 'passed,open,closed')
+  t.notOk(opens(paused, 1))
+  t.equal(states({ ...failed, controls: [control('abort', 2)] }), 'passed,closed,closed')
 })
 
 void t.test('states as the contract names them', async t => {
