@@ -117,11 +117,16 @@ export async function copyEntries(
   }
 }
 
+/** What was copied to another disk bears this name while it goes: half of it must not look like the whole. */
+const copiedName = '.shoal-copied-to-another-disk'
+
 /**
  * Moves all that is in one folder into another. Neither folder itself is touched, so `data/` may be a mount or a symbolic link. Cut in
  * the middle, the next call goes on: what is still in `from` is at best a part in `to`.
  */
 export async function moveContents(from: string, to: string, disk: TreeDisk): Promise<void> {
+  const copied = join(from, copiedName)
+  if (await exists(copied)) await disk.removeTree(copied)
   for (const name of await namesIn(from)) {
     const [source, target] = [join(from, name), join(to, name)]
     if (await exists(target)) await disk.removeTree(target)
@@ -131,7 +136,8 @@ export async function moveContents(from: string, to: string, disk: TreeDisk): Pr
       if (systemCodeOf(error) !== 'EXDEV') throw error
       await copyTree(source, target, disk)
       await disk.syncFolder(to)
-      await disk.removeTree(source)
+      await disk.rename(source, copied)
+      await disk.removeTree(copied)
     }
   }
   await disk.syncFolder(from)

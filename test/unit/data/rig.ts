@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -59,7 +60,13 @@ function fullOrAsItIs(error: unknown): never {
   throw error
 }
 
-/** Does `budget` steps, then nothing any more: the process is dead. A file that is being copied is cut in half. */
+function removeOneFile(path: string): void {
+  const names = existsSync(path) && lstatSync(path).isDirectory() ? readdirSync(path, { recursive: true, encoding: 'utf8' }) : []
+  const file = names.find(name => lstatSync(join(path, name)).isFile())
+  if (file !== undefined) rmSync(join(path, file))
+}
+
+/** Does `budget` steps, then nothing any more: the process is dead. A file that is being copied is cut in half, of a folder that is being removed a file is gone. */
 export class MortalDisk {
   steps = 0
   /** A folder that lies on a disk of its own. */
@@ -86,7 +93,11 @@ export class MortalDisk {
       syncFolder: path => real.syncFolder(path),
       rename: (from, to) => this.step(() => (this.#isAcross(from, to) ? Promise.reject(otherDisk()) : real.rename(from, to))),
       removeEmpty: path => this.step(() => real.removeEmpty(path)),
-      removeTree: path => this.step(() => real.removeTree(path)),
+      removeTree: path =>
+        this.step(
+          () => real.removeTree(path),
+          () => removeOneFile(path),
+        ),
       write: (path, text) => this.step(() => real.write(path, text)).catch((error: unknown) => fullOrAsItIs(error)),
     }
   }
