@@ -3,8 +3,17 @@
  * than the node, and that ends with the node. What went well is remembered for this release and this data as long as the worker lives; what failed
  * is not: who orders it again wants it tried again.
  */
+import { stat } from 'node:fs/promises'
 import { getHeapStatistics } from 'node:v8'
-import { type DueMigration, dueMigration, makeRehearsalFolder, readJournal, realTreeDisk, type Rehearsed } from '../data/index.ts'
+import {
+  type DueMigration,
+  dueMigration,
+  makeRehearsalFolder,
+  readJournal,
+  realTreeDisk,
+  type Rehearsed,
+  treeBytes,
+} from '../data/index.ts'
 import { type Digest, maxHoldMs, messageOf, ShoalError } from '../model/index.ts'
 import { freeBytes, type HomePaths, readSlotManifest, removeTree, slotDir } from '../slots/index.ts'
 import type { LoadedApp } from './app-runner.ts'
@@ -148,6 +157,18 @@ export function askForTime({ app, home, trial, needTime }: AskingWorker, memory:
   if (migration === null && swap === null && dueMigration(home.paths, app.manifest) === null) return
   const ms = recallPreparation(memory, trial.digest)
   if (ms > 0) needTime(ms, 'data/ is copied and migrated')
+}
+
+/**
+ * Data that lies on another disk than the node is put back by copying it, there and back, whoever starts next: with the release before, or in
+ * safe mode. Elsewhere it is renamed.
+ */
+export async function askForWayBack({ home: { paths }, trial, needTime }: Omit<AskingWorker, 'app'>): Promise<void> {
+  const { migration, swap } = readJournal(paths)
+  if (trial !== null || (migration === null && swap === null)) return
+  const [data, backups] = await Promise.all([paths.data, paths.backups].map(path => stat(path).catch(() => null)))
+  if (!data || !backups || data.dev === backups.dev) return
+  needTime(2 * copyTimeMs(await treeBytes(paths.data)), 'data/ is on another disk, and is put back')
 }
 
 interface AskingWorker extends Pick<RuntimeOptions, 'trial' | 'needTime'> {

@@ -47,7 +47,7 @@ import { Reachability } from './reach.ts'
 import { Recall } from './recall.ts'
 import { Room } from './room.ts'
 import { driverFor } from './rollout-driver.ts'
-import { askForTime, Rehearsals } from './rehearsals.ts'
+import { askForTime, askForWayBack, Rehearsals } from './rehearsals.ts'
 import type { RuntimeOptions } from './runtime-options.ts'
 import { proveSelfUpdate } from './self-proof.ts'
 import { Supply } from './supply.ts'
@@ -340,6 +340,7 @@ export class NodeRuntime {
 
   async #startApp(): Promise<void> {
     const { app, home, settings, isSafe, trial, log, onHold } = this.#o
+    await askForWayBack(this.#o)
     if (isSafe) await tidyData(home.paths, log)
     if (app === null || isSafe) return
     const config = settings.config

@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join, resolve } from 'node:path'
 import t, { type Test } from 'tap'
 import { type Manifest, maxHoldMs, ShoalError, type SwitchTarget } from '../../../src/model/index.ts'
-import { askForTime, recallPreparation, Rehearsals, rememberPreparation } from '../../../src/node/rehearsals.ts'
+import { askForTime, askForWayBack, recallPreparation, Rehearsals, rememberPreparation } from '../../../src/node/rehearsals.ts'
 import { slotDir } from '../../../src/slots/index.ts'
 import { NodeStore } from '../../../src/store/index.ts'
 import { picture, release, Rig, trialOf } from '../data/index.ts'
@@ -109,6 +109,35 @@ void t.test('the worker on trial asks for that time only where data is still to 
   rig.good(v2)
   rig.settle()
   t.same(asked(v2, trialOf(v2, 2)), [], 'the same release again, on data that it reads as it is')
+})
+
+void t.test('who puts data back on another disk asks for the time of the copy', async t => {
+  const rig = new Rig(t.testdir(), v1, [v2]).fill()
+  const times: number[] = []
+  const ask = (trial: SwitchTarget | null = null): Promise<void> => askForWayBack({ home: rig, trial, needTime: ms => times.push(ms) })
+  rig.trial(v2, v1)
+  await rig.start(v2, trialOf(v2))
+  await ask()
+  t.same(times, [], 'renames take no time')
+  if (!existsSync('/dev/shm') || statSync('/dev/shm').dev === statSync(rig.paths.backups).dev) {
+    t.comment('skipped: no other disk here')
+    return
+  }
+  const other = mkdtempSync('/dev/shm/shoal-test-')
+  t.teardown(() => rmSync(other, { recursive: true, force: true }))
+  cpSync(rig.paths.data, other, { recursive: true })
+  writeFileSync(join(other, 'big.bin'), Buffer.alloc(1 << 20))
+  rmSync(rig.paths.data, { recursive: true })
+  symlinkSync(other, rig.paths.data)
+  await ask(trialOf(v2))
+  t.same(times, [], 'the one on trial knows its time')
+  await ask()
+  t.ok((times[0] ?? 0) >= (2 * (1 << 20)) / 4096, `${times[0]} ms`)
+  rig.good(v1)
+  await rig.start(v1, null)
+  t.equal(rig.db, 'v1')
+  await ask()
+  t.equal(times.length, 1, 'nothing is left to be put back')
 })
 
 void t.test('what needs a rehearsal: data that would be migrated, and nothing else', async t => {
