@@ -249,11 +249,8 @@ void t.test('above the limit of packages the longest unused goes; what is fresh 
   ])
   const slots = [digest(50), digest(60), '.new-1', '.damaged-1'].map(name => ({ ...file(name), isFolder: true }))
   t.same(going({ ...found(), slots }), [digest(60), 'slots/.new-1'])
-  t.same(
-    going({ ...found(), slots }, { keep: { ...options.keep, isAll: true } }).at(-1),
-    'slots/.damaged-1',
-    'kept aside until somebody says so',
-  )
+  const all = going({ ...found(), slots }, { keep: { ...options.keep, isAll: true } })
+  t.ok(all.includes('slots/.damaged-1'), 'kept aside until somebody says so')
   const past = orders.map(o => ({ ...o, ageMs: 1001 }))
   t.same(going({ ...found(), slots }, { use: use({ releases, orders: past }) }), [digest(50), digest(60), 'slots/.new-1'])
   t.end()
