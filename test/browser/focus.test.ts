@@ -2,7 +2,7 @@
 import { connect } from 'node:tls'
 import type { Locator, Page } from 'playwright-core'
 import t from 'tap'
-import { makeApp } from '../e2e/fleet.ts'
+import { makeApp, until } from '../e2e/fleet.ts'
 import { faults, openScene, press, slow } from './browser.ts'
 
 const { fleet, anna, page } = await openScene(t)
@@ -63,7 +63,7 @@ await t.test('at another screen the heading has the focus, and the tab its name'
 
 await t.test('an address that nobody can read is not found', async t => {
   const own = await anna.page('#/nodes/%')
-  await own.getByText('NOT_FOUND').or(own.getByText('no node')).first().waitFor(slow)
+  await own.getByText('There is no such node in the fleet.').waitFor(slow)
   await own.close()
   t.strictSame(anna.unexpected(/status of (?:400|404)/), [])
 })
@@ -119,6 +119,6 @@ await t.test('aborted, a rollout has no button left that could have the focus: i
   await press(page, dialog.getByRole('button', { name: 'Abort', exact: true }))
   await page.getByText('Aborted. Nobody else begins.').waitFor(slow)
   t.equal(await focused(), 'H1 till 1.0.0')
-  await page.waitForFunction('document.title === "till 1.0.0 aborted · Shoal"', undefined, slow)
+  await until('the title says it', async () => (await page.title()) === 'till 1.0.0 aborted · Shoal')
   t.strictSame([...anna.unexpected(/status of (?:400|404|409)/), ...anna.foreign], [])
 })
