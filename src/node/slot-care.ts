@@ -100,7 +100,7 @@ export async function slotState(paths: HomePaths, digest: Digest): Promise<SlotS
   return { marks, stats: new Map([...marks.keys()].map(path => [path, statOf(join(dir, path))])) }
 }
 
-/** No clock decides: any other time is another state. */
+/** Equal as long as nobody wrote to it. Times are only compared for being the same, so a clock that is set hides nothing. */
 function statOf(path: string): string {
   const found = lstatSync(path, { throwIfNoEntry: false })
   return found === undefined ? '' : `${found.ino} ${found.size} ${found.mtimeMs}`
