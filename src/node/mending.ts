@@ -4,14 +4,14 @@
  * it, or by somebody, and not by the disk: it is served as it is, with an alarm, since a fresh worker would only meet the same again.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Digest, messageOf } from '../model/index.ts'
+import { asArray, asString, type Digest, messageOf, parseJson } from '../model/index.ts'
 import type { Differences, PackageStore } from '../packages/index.ts'
 import { slotDir } from '../slots/index.ts'
 import type { Memory } from './before.ts'
 import type { Log } from './log.ts'
 import { listedProblems, type Mended, mendSlot, wholeness } from './slot-care.ts'
 
-/** What starts a node needs the disk more. */
+/** ms after its start until a worker reads its slots: what starts a node needs the disk more. */
 const usualLookAfterMs = 5000
 /** ms between tries to fetch a package again, or to read what could not be read. */
 const tryAgainMs = 10_000
@@ -150,7 +150,8 @@ export class Mending {
 
   /** Digests that were mended in this life of the node, by any of its workers. */
   #mendedBefore(): readonly string[] {
-    const [life, ...digests] = JSON.parse(this.#o.memory.remembered(memoryKey) ?? '[]') as string[]
+    const said = parseJson(this.#o.memory.remembered(memoryKey) ?? '[]', memoryKey)
+    const [life, ...digests] = asArray(said, memoryKey, 1000).map(each => asString(each, memoryKey))
     return life === this.#o.life ? digests : []
   }
 

@@ -58,8 +58,10 @@ export function retryApp(turn: Turn): void {
   }
   turn.log('safe mode: the app is tried again')
   turn.save({ ...current, state: 'good' })
-  turn.set({ safeTries: safeTries + 1, strikes: [{ at: turn.now, weight: limits.maxStrikes - 1 }], backoffMs: 0, handover: 'exclusive' })
-  turn.set({ mainId: turn.fork({ app: current.app, shoal: current.shoal }) })
+  const mainId = turn.fork({ app: current.app, shoal: current.shoal })
+  // One strike more, and it is out again.
+  const strikes = [{ at: turn.now, weight: limits.maxStrikes - 1 }]
+  turn.set({ mainId, handover: 'exclusive', safeTries: safeTries + 1, strikes, backoffMs: 0 })
 }
 
 /** The main worker says itself that it cannot be the node. */
